@@ -1,0 +1,42 @@
+"""Camera calibration: OpenCV intrinsics and the pose on the vehicle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from simengine.datatypes.check import require_finite, require_shape
+
+
+@dataclass(frozen=True)
+class CameraCalibration:
+    """One camera: x right, y down, z forward (OpenCV).
+
+    Attributes:
+        name: channel, such as `CAM_F0`.
+        width_px: image width.
+        height_px: image height.
+        intrinsic: (3, 3) pinhole matrix [px].
+        ego_from_cam: (4, 4) pose of the camera in the ego frame (rear axle on the ground).
+        distortion: (5,) OpenCV k1, k2, p1, p2, k3; zeros for a pinhole.
+    """
+
+    name: str
+    width_px: int
+    height_px: int
+    intrinsic: np.ndarray
+    ego_from_cam: np.ndarray
+    distortion: np.ndarray
+
+    def __post_init__(self) -> None:
+        require_shape(f"camera {self.name}.intrinsic", self.intrinsic, (3, 3))
+        require_shape(f"camera {self.name}.ego_from_cam", self.ego_from_cam, (4, 4))
+        require_shape(f"camera {self.name}.distortion", self.distortion, (5,))
+        for field in ("intrinsic", "ego_from_cam", "distortion"):
+            require_finite(f"camera {self.name}.{field}", getattr(self, field))
+
+    def resized(self, width_px: int, height_px: int) -> CameraCalibration:
+        """Return the calibration of the same camera with images scaled to another size."""
+        scale = np.diag([width_px / self.width_px, height_px / self.height_px, 1.0])
+        return replace(self, width_px=width_px, height_px=height_px, intrinsic=scale @ self.intrinsic)

@@ -1,0 +1,1 @@
+"""Scenarios: the clip we simulate, its native file, and readers of other formats."""
