@@ -1,0 +1,1 @@
+"""Camera images: Gaussian scenes, how they are made from scenarios, and what rasterises them."""
