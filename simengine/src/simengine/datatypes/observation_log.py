@@ -1,0 +1,136 @@
+"""All observations of one rollout with compressed images: what planners are trained on."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from simengine.datatypes.camera import CameraCalibration
+from simengine.errors import ScenarioFormatError
+
+_FORMAT = "simengine.observation_log"
+_VERSION = 1
+_ARRAYS = (
+    "timestamps_us",
+    "ego_pose",
+    "ego_history",
+    "velocity_history",
+    "acceleration_history",
+    "command_history",
+    "history_valid",
+    "ego_states",
+    "decision_frames",
+)
+
+
+@dataclass(frozen=True)
+class ObservationLog:
+    """D observations of one rollout, and the S ego states that were really driven.
+
+    Attributes:
+        token: scenario id.
+        cameras: C calibrations, the order of the images.
+        jpegs: D tuples of C JPEG files as bytes (RGB, 8 bit).
+        timestamps_us: (D,) int64.
+        ego_pose: (D, 3) rear axle in the world frame.
+        ego_history: (D, H, 3), see `Observation`.
+        velocity_history: (D, H, 2).
+        acceleration_history: (D, H, 2).
+        command_history: (D, H) int8.
+        history_valid: (D, H) bool.
+        history_dt: time between history entries [s].
+        ego_states: (S, 11) executed ego states at `state_dt`, first row at the first decision.
+        state_dt: time between `ego_states` [s].
+        decision_frames: (D,) row of `ego_states` at each decision.
+    """
+
+    token: str
+    cameras: tuple[CameraCalibration, ...]
+    jpegs: tuple[tuple[bytes, ...], ...]
+    timestamps_us: np.ndarray
+    ego_pose: np.ndarray
+    ego_history: np.ndarray
+    velocity_history: np.ndarray
+    acceleration_history: np.ndarray
+    command_history: np.ndarray
+    history_valid: np.ndarray
+    history_dt: float
+    ego_states: np.ndarray
+    state_dt: float
+    decision_frames: np.ndarray
+
+    @property
+    def num_decisions(self) -> int:
+        """Number of observations D."""
+        return len(self.timestamps_us)
+
+    def save(self, path: Path) -> None:
+        """Write one .npz file, atomically."""
+        header = {
+            "format": _FORMAT,
+            "version": _VERSION,
+            "token": self.token,
+            "history_dt": self.history_dt,
+            "state_dt": self.state_dt,
+            "cameras": [[c.name, c.width_px, c.height_px] for c in self.cameras],
+        }
+        sizes = [[len(jpeg) for jpeg in rig] for rig in self.jpegs]
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
+        arrays["jpeg_bytes"] = np.frombuffer(b"".join(j for rig in self.jpegs for j in rig), np.uint8)
+        arrays["jpeg_sizes"] = np.array(sizes, np.int64).reshape(len(self.jpegs), len(self.cameras))
+        for field in ("intrinsic", "ego_from_cam", "distortion"):
+            arrays[f"camera_{field}"] = np.array([getattr(c, field) for c in self.cameras])
+        buffer = io.BytesIO()
+        np.savez(buffer, **arrays)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(path.name + ".tmp")
+        temporary.write_bytes(buffer.getvalue())
+        os.replace(temporary, path)
+
+    @classmethod
+    def load(cls, path: Path) -> ObservationLog:
+        """Return the log stored at `path`.
+
+        Raises:
+            ScenarioFormatError: the file is missing, truncated or of another format.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                header = json.loads(file["header"].tobytes())
+                if header.get("format") != _FORMAT or header.get("version") != _VERSION:
+                    raise ScenarioFormatError(
+                        f"{path} is {header.get('format')} version {header.get('version')}, expected "
+                        f"{_FORMAT} version {_VERSION}: record it again"
+                    )
+                arrays = {name: file[name] for name in file.files}
+        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+            raise ScenarioFormatError(
+                f"{path} is not a readable observation log ({error}): record it again"
+            ) from error
+        cameras = tuple(
+            CameraCalibration(name, width, height, *(arrays[f"camera_{f}"][i] for f in _CAMERA_FIELDS))
+            for i, (name, width, height) in enumerate(header["cameras"])
+        )
+        sizes = arrays["jpeg_sizes"]
+        ends = np.cumsum(sizes.ravel())
+        blob = arrays["jpeg_bytes"].tobytes()
+        flat = [blob[end - size : end] for end, size in zip(ends, sizes.ravel(), strict=True)]
+        count = len(cameras)
+        return cls(
+            token=header["token"],
+            cameras=cameras,
+            jpegs=tuple(tuple(flat[d * count : (d + 1) * count]) for d in range(len(sizes))),
+            history_dt=header["history_dt"],
+            state_dt=header["state_dt"],
+            **{name: arrays[name] for name in _ARRAYS},
+        )
+
+
+_CAMERA_FIELDS = ("intrinsic", "ego_from_cam", "distortion")
