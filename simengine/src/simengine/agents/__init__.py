@@ -1,0 +1,1 @@
+"""Who decides: reactive and replayed traffic, and ego policies that need no camera."""

@@ -1,0 +1,246 @@
+"""Finding what is in the way along a path.
+
+A vehicle sweeps its box along its path; the gap to an obstacle is how far it can go before the boxes
+touch. `find_leads` is compiled; `find_leads_slow` is the obvious twin used as its oracle.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from simengine.agents.paths import PathSet
+from simengine.geometry import boxes
+
+NO_LEAD = np.inf
+BISECTIONS = 6
+
+# Columns of an obstacle row: pose, half size, velocity, and how much it may be squeezed past.
+OBSTACLE_COLUMNS = ("x", "y", "yaw", "half_length", "half_width", "vx", "vy", "margin", "yields")
+
+
+@njit(cache=True)
+def box_overlap(ax, ay, ac, asn, ahl, ahw, bx, by, bc, bsn, bhl, bhw):  # type: ignore[no-untyped-def]  # noqa: D103
+    dx, dy = bx - ax, by - ay
+    c, s = abs(ac * bc + asn * bsn), abs(asn * bc - ac * bsn)
+    if abs(dx * ac + dy * asn) > ahl + bhl * c + bhw * s:
+        return False
+    if abs(dy * ac - dx * asn) > ahw + bhl * s + bhw * c:
+        return False
+    if abs(dx * bc + dy * bsn) > bhl + ahl * c + ahw * s:
+        return False
+    return abs(dy * bc - dx * bsn) <= bhw + ahl * s + ahw * c
+
+
+@njit(cache=True)
+def path_pose(points, start, count, step, s):  # type: ignore[no-untyped-def]
+    """Return x, y, yaw, limit at arc length `s` of one path in a flat table; yaw is unwrapped."""
+    u = s / step
+    k = min(max(int(np.floor(u)), 0), count - 2)
+    f = u - k
+    a, b = start + k, start + k + 1
+    yaw = points[a, 2] + f * (points[b, 2] - points[a, 2]) if f <= 1.0 else points[b, 2]
+    limit = points[a, 3] + min(f, 1.0) * (points[b, 3] - points[a, 3])
+    return (
+        points[a, 0] + f * (points[b, 0] - points[a, 0]),
+        points[a, 1] + f * (points[b, 1] - points[a, 1]),
+        yaw,
+        limit,
+    )
+
+
+@njit(cache=True)
+def project_one(points, start, count, step, x, y, yaw):  # type: ignore[no-untyped-def]
+    """Return the arc length of the point of a path nearest to (x, y) that also points along `yaw`."""
+    best, best_s = np.inf, 0.0
+    for k in range(count - 1):
+        a = start + k
+        ex, ey = points[a + 1, 0] - points[a, 0], points[a + 1, 1] - points[a, 1]
+        rx, ry = x - points[a, 0], y - points[a, 1]
+        squared = ex * ex + ey * ey
+        t = min(max((rx * ex + ry * ey) / max(squared, 1e-12), 0.0), 1.0)
+        gx, gy = rx - t * ex, ry - t * ey
+        cost = gx * gx + gy * gy
+        if cost >= best:
+            continue
+        # Where a path crosses itself the branch with the right direction is meant.
+        cost += 20.0 * (1.0 - np.cos(yaw - points[a, 2]))
+        if cost < best:
+            best, best_s = cost, (k + t) * step
+    return best_s
+
+
+@njit(cache=True)
+def _yields_to(distance, speed, ox, oy, vx, vy, half_length, half_width, px, py, patient):  # type: ignore[no-untyped-def]
+    """Whether a vehicle arriving at (px, py) after `distance` lets a crossing mover go first."""
+    other = np.hypot(vx, vy)
+    along = ((px - ox) * vx + (py - oy) * vy) / other
+    own_time = distance / max(speed, 1.0)
+    enters = max(along - half_length - half_width, 0.0) / other
+    leaves = (along + half_length + half_width + 1.0) / other
+    slack = 1.5 if patient else 0.0
+    return leaves > 0.0 and enters < own_time + slack and own_time < leaves + 0.5
+
+
+@njit(cache=True)
+def _contact(points, start, count, step, s, speed, hl, hw, o, ahead, sweep):  # type: ignore[no-untyped-def]
+    """Return the distance until the boxes touch, or infinity; `o` is one obstacle row."""
+    ox, oy, oc, osn, ohl, ohw = o[0], o[1], np.cos(o[2]), np.sin(o[2]), o[3], o[4]
+    margin = o[7]
+    v = np.hypot(o[5], o[6])
+    moving = v > 0.3 and sweep > 0.0
+    shl = ohl + 0.5 * v * sweep if moving else ohl
+    sc, ss = (o[5] / v, o[6] / v) if moving else (oc, osn)
+    sx, sy = (ox + 0.5 * v * sweep * sc, oy + 0.5 * v * sweep * ss) if moving else (ox, oy)
+    reach = np.hypot(hl, hw + margin) + np.hypot(ohl, ohw) + (v * sweep if moving else 0.0)
+    x, y, yaw, _ = path_pose(points, start, count, step, s)
+    c, sn = np.cos(yaw), np.sin(yaw)
+    if box_overlap(x, y, c, sn, hl, hw + margin, ox, oy, oc, osn, ohl, ohw):
+        return 0.0 if (ox - x) * c + (oy - y) * sn > 0.0 else np.inf
+    done = 0.0
+    while done < ahead:
+        # No contact is possible before the circles around both boxes meet: skip that far at once.
+        skip = np.hypot(ox - x, oy - y) - reach
+        move = max(skip, step)
+        before, done = done, done + move
+        x, y, yaw, _ = path_pose(points, start, count, step, s + done)
+        c, sn = np.cos(yaw), np.sin(yaw)
+        crossing = False
+        hit = box_overlap(x, y, c, sn, hl, hw + margin, ox, oy, oc, osn, ohl, ohw)
+        if not hit and moving and abs(c * ss - sn * sc) > 0.5:
+            crossing = box_overlap(x, y, c, sn, hl, hw + margin, sx, sy, sc, ss, shl, ohw) and _yields_to(
+                done, speed, ox, oy, o[5], o[6], ohl, hw, x, y, o[8] < 0.5
+            )
+        if crossing:
+            return before
+        if hit:
+            low, high = before, done
+            for _ in range(BISECTIONS):
+                mid = 0.5 * (low + high)
+                x, y, yaw, _ = path_pose(points, start, count, step, s + mid)
+                c, sn = np.cos(yaw), np.sin(yaw)
+                if box_overlap(x, y, c, sn, hl, hw + margin, ox, oy, oc, osn, ohl, ohw):
+                    high = mid
+                else:
+                    low = mid
+            return low
+    return np.inf
+
+
+@njit(cache=True)
+def _find(points, starts, counts, steps, rows, s, speed, half, obstacles, ignore, ahead, sweep):  # type: ignore[no-untyped-def]
+    gap = np.full(len(rows), np.inf)
+    lead_speed = np.zeros(len(rows))
+    for i in range(len(rows)):
+        p = rows[i]
+        start, count, step = starts[p], counts[p], steps[p]
+        x, y, _, _ = path_pose(points, start, count, step, s[i])
+        for j in range(len(obstacles)):
+            if ignore[i, j]:
+                continue
+            o = obstacles[j]
+            reach = ahead[i] + half[i, 0] + o[3] + o[4] + np.hypot(o[5], o[6]) * sweep + 3.0
+            if (o[0] - x) ** 2 + (o[1] - y) ** 2 > reach * reach:
+                continue
+            found = _contact(
+                points, start, count, step, s[i], speed[i], half[i, 0], half[i, 1], o, ahead[i], sweep
+            )
+            if found < gap[i]:
+                gap[i] = found
+                _, _, at, _ = path_pose(points, start, count, step, s[i] + found)
+                lead_speed[i] = max(o[5] * np.cos(at) + o[6] * np.sin(at), 0.0)
+    return gap, lead_speed
+
+
+@njit(cache=True)
+def _project(points, starts, counts, steps, rows, poses):  # type: ignore[no-untyped-def]
+    out = np.empty(len(rows))
+    for i in range(len(rows)):
+        p = rows[i]
+        out[i] = project_one(points, starts[p], counts[p], steps[p], poses[i, 0], poses[i, 1], poses[i, 2])
+    return out
+
+
+def project(paths: PathSet, rows: np.ndarray, poses: np.ndarray) -> np.ndarray:
+    """Return the arc lengths (M,) [m] on paths `rows` (M,) nearest to `poses` (M, 3)."""
+    return _project(
+        paths.points,
+        paths.start,
+        paths.count,
+        paths.step,
+        np.asarray(rows, np.int64),
+        np.ascontiguousarray(poses, np.float64),
+    )
+
+
+def find_leads(
+    paths: PathSet,
+    rows: np.ndarray,
+    s: np.ndarray,
+    speed: np.ndarray,
+    half_size: np.ndarray,
+    obstacles: np.ndarray,
+    ignore: np.ndarray,
+    ahead: np.ndarray,
+    sweep: float = 0.0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the free distance (M,) [m] ahead of M vehicles and the speed (M,) of what ends it.
+
+    Args:
+        paths: paths of all agents.
+        rows: (M,) path of each searching vehicle.
+        s: (M,) arc lengths of their box centres [m].
+        speed: (M,) their speeds [m/s].
+        half_size: (M, 2) half length and half width [m].
+        obstacles: (K, 9), see `OBSTACLE_COLUMNS`; world frame.
+        ignore: (M, K) bool, pairs to skip (a vehicle and itself).
+        ahead: (M,) how far to look [m].
+        sweep: how long crossing movers are extended along their velocity [s]; 0 looks at the present only.
+
+    Returns:
+        Distance until the boxes touch, infinity where nothing is in the way, and the obstacle's speed
+        along the path at the contact, never negative.
+    """
+    return _find(
+        paths.points,
+        paths.start,
+        paths.count,
+        paths.step,
+        np.asarray(rows, np.int64),
+        np.asarray(s, np.float64),
+        np.asarray(speed, np.float64),
+        np.asarray(half_size, np.float64),
+        np.asarray(obstacles, np.float64),
+        np.asarray(ignore, np.bool_),
+        np.asarray(ahead, np.float64),
+        float(sweep),
+    )
+
+
+def find_leads_slow(
+    paths: PathSet,
+    rows: np.ndarray,
+    s: np.ndarray,
+    half_size: np.ndarray,
+    obstacles: np.ndarray,
+    ignore: np.ndarray,
+    ahead: np.ndarray,
+    resolution: float = 0.02,
+) -> np.ndarray:
+    """Return the free distance (M,) by testing every `resolution` metres; the oracle without sweep."""
+    gap = np.full(len(rows), np.inf)
+    for i, row in enumerate(rows):
+        at = np.arange(0.0, ahead[i], resolution)
+        poses = paths.pose(np.full(len(at), row), s[i] + at)
+        for j, obstacle in enumerate(obstacles):
+            if ignore[i, j]:
+                continue
+            own = boxes.corners(poses, 2 * half_size[i, 0], 2 * (half_size[i, 1] + obstacle[7]))
+            hit = boxes.overlap(own, boxes.corners(obstacle[:3], 2 * obstacle[3], 2 * obstacle[4])[None])
+            if not hit.any():
+                continue
+            first = int(np.argmax(hit))
+            along = (obstacle[:2] - poses[0, :2]) @ [np.cos(poses[0, 2]), np.sin(poses[0, 2])]
+            if first > 0 or along > 0:
+                gap[i] = min(gap[i], at[first])
+    return gap
