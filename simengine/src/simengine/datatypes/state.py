@@ -32,6 +32,7 @@ class SimState:
         ego: (11,) state vector, see `StateIndex`.
         agents: all other road users at this frame.
         ego_trail: (frame + 1, 11) ego states from frame 0 up to this one.
+        agent_trail: agents at each frame from the first decision up to this one.
     """
 
     frame: int
@@ -39,3 +40,4 @@ class SimState:
     ego: np.ndarray
     agents: AgentFrame
     ego_trail: np.ndarray
+    agent_trail: tuple[AgentFrame, ...] = ()

@@ -1,0 +1,120 @@
+"""Drive the scenarios of a split in closed loop and score them."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+
+from simengine import __version__
+from simengine.cli.progress import track_rows
+from simengine.cli.report import write_run_report
+from simengine.config.build import build_worker, check, open_handles, output_dir
+from simengine.config.compose import compose_run, presets, to_yaml
+from simengine.config.schema import RunConfig
+from simengine.errors import ConfigError
+from simengine.metrics.console import print_scores
+from simengine.metrics.rows import ScoreRow
+from simengine.metrics.table import write_compat_csv, write_scores_csv, write_summary_json
+from simengine.runner.local import run_sequential
+from simengine.runner.run_directory import RunDirectory
+from simengine.runner.worker import Handle
+
+EXAMPLE = """examples:
+  simengine run ego=log_replay render.backend=none controller=perfect
+  simengine run split=demo bridge.address=ipc:///tmp/planner.sock worker=ray num_workers=2
+  simengine run --config-name record split=common_train num_scenarios=8
+  simengine run --show                      # print the resolved configuration and stop"""
+
+# Keys that change how a run is carried out but not what comes out of it.
+_IRRELEVANT_TO_RESULTS = (
+    "num_scenarios", "output_dir", "worker", "num_workers", "gpus_per_worker", "resume", "keep_going", "report",
+    "bridge",
+)  # fmt: skip
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `simengine run`."""
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="override a key of the preset")
+    parser.add_argument(
+        "--config-name", default="closed_loop", help=f"preset: {', '.join(presets())} (default: closed_loop)"
+    )
+    parser.add_argument("--show", action="store_true", help="print the resolved configuration and stop")
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Run a split; exit code 1 if a scenario failed, unless keep_going."""
+    config = compose_run(arguments.overrides, arguments.config_name)
+    check(config)
+    if arguments.show:
+        print(to_yaml(config), end="")
+        return 0
+    handles = open_handles(config)
+    directory = RunDirectory(output_dir(config))
+    fingerprint = json.loads(json.dumps(_fingerprint(config)))
+    directory.open(fingerprint, resume=config.resume)
+    directory.write(directory.root / "config.yaml", to_yaml(config))
+    directory.write(directory.root / "run.json", json.dumps(_provenance(), indent=1))
+
+    done = directory.finished([handle.token for handle in handles])
+    finished = {row.token for row in done}
+    waiting = [handle for handle in handles if handle.token not in finished]
+    console = Console(stderr=True)
+    fresh = list(track_rows(_rows(config, waiting), len(handles), len(done), console)) if waiting else []
+    return _conclude(config, directory, done + fresh)
+
+
+def _rows(config: RunConfig, handles: list[Handle]) -> Iterator[ScoreRow]:
+    build = functools.partial(build_worker, config)
+    if config.worker == "sequential":
+        return run_sequential(handles, build)
+    try:
+        from simengine.runner.ray_pool import run_ray
+    except ImportError as error:
+        raise ConfigError(
+            "worker=ray needs the package ray, expected it to be installed: pip install 'simengine[ray]'"
+        ) from error
+    workers = config.num_workers or os.cpu_count() or 1
+    return run_ray(handles, build, workers, config.gpus_per_worker)
+
+
+def _conclude(config: RunConfig, directory: RunDirectory, rows: list[ScoreRow]) -> int:
+    """Write tables and report; return the exit code."""
+    rows = sorted(rows, key=lambda row: row.token)
+    root = directory.root
+    if config.metric != "none":
+        write_scores_csv(root / "scores.csv", rows)
+        write_compat_csv(root / f"all_scenes_pdm_averages_{config.traffic}.csv", rows)
+        write_summary_json(root / "summary.json", rows)
+        if config.report:
+            write_run_report(root, config, rows)
+    print_scores(rows, root)
+    failed = [row for row in rows if row.status != "ok"]
+    return 1 if failed and not config.keep_going else 0
+
+
+def _fingerprint(config: RunConfig) -> dict:
+    """Return what results depend on, so that a resumed run cannot mix two configurations."""
+    from omegaconf import OmegaConf
+
+    values = OmegaConf.to_container(OmegaConf.structured(config))
+    assert isinstance(values, dict)
+    return {key: value for key, value in values.items() if key not in _IRRELEVANT_TO_RESULTS}
+
+
+def _provenance() -> dict:
+    here = Path(__file__).resolve().parent
+    git = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=False)
+    return {
+        "simengine": __version__,
+        "git": git.stdout.strip() or None,
+        "python": sys.version.split()[0],
+        "command": sys.argv,
+    }

@@ -1,0 +1,1 @@
+"""Configuration: typed schema, Hydra composition, and the one place where names become objects."""

@@ -1,0 +1,122 @@
+"""The one place where names in a configuration become objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from simengine.agents.expert import ExpertPolicy
+from simengine.agents.policy import EgoPolicy
+from simengine.agents.remote import RemotePolicy
+from simengine.agents.simple import ConstantVelocityPolicy, LogReplayPolicy
+from simengine.agents.traffic import IdmTraffic, LogReplay, TrafficModel
+from simengine.bridge.client import PlannerClient
+from simengine.bridge.curve import load_public_key
+from simengine.config.schema import RunConfig
+from simengine.dynamics.tracking import make_tracker
+from simengine.errors import ConfigError
+from simengine.render.build import make_backend
+from simengine.render.renderer import SceneRenderer
+from simengine.render.rig import nuplan_rig
+from simengine.runner.run_directory import RunDirectory
+from simengine.runner.worker import Handle, Worker, WorkerSettings
+from simengine.scenario.io import open_split
+from simengine.scenario.scenario import Scenario
+from simengine.sim.loop import Simulation
+from simengine.sim.protocol import Protocol
+from simengine.world.splits import BUILTIN_SPLITS, builtin_handles
+
+CHOICES = {
+    "ego": ("planner", "log_replay", "constant_velocity", "expert"),
+    "traffic": ("NR", "R"),
+    "controller": ("lqr", "perfect"),
+    "metric": ("navsim_v1", "none"),
+    "worker": ("sequential", "ray"),
+    "render.backend": ("cpu", "gsplat", "auto", "none"),
+    "record.cameras": ("front", "all", "none"),
+    "protocol.name": ("navsim",),
+}
+
+
+def check(config: RunConfig) -> None:
+    """Raise `ConfigError` if a value is none of its choices or contradicts another."""
+    for key, choices in CHOICES.items():
+        value: object = config
+        for part in key.split("."):
+            value = getattr(value, part)
+        if value not in choices:
+            raise ConfigError(f"{key} is {value!r}, expected one of {', '.join(choices)}")
+    for key in ("num_scenarios", "num_workers"):
+        value = getattr(config, key)
+        if value is not None and value < 1:
+            raise ConfigError(f"{key} is {value}, expected at least 1")
+    for key in ("width_px", "height_px"):
+        if getattr(config.render, key) < 16:
+            raise ConfigError(f"render.{key} is {getattr(config.render, key)}, expected at least 16")
+    if config.ego == "planner" and config.render.backend == "none":
+        raise ConfigError("ego=planner needs images but render.backend is none, expected cpu, gsplat or auto")
+    Protocol(**vars(config.protocol))
+
+
+def output_dir(config: RunConfig) -> Path:
+    """Return the run folder: the original's layout unless the configuration names one."""
+    if config.output_dir is not None:
+        return Path(config.output_dir)
+    return Path("experiments/closed_loop_exps") / config.model_name / f"{config.split}_{config.traffic}"
+
+
+def open_handles(config: RunConfig) -> list[Handle]:
+    """Return the scenarios of the split, in order, at most `num_scenarios`."""
+    if config.split in BUILTIN_SPLITS:
+        handles: list[Handle] = list(builtin_handles(config.split))
+    else:
+        handles = list(open_split(Path(config.scenario_root), config.split))
+    return handles[: config.num_scenarios]
+
+
+def build_worker(config: RunConfig) -> Worker:
+    """Return a worker with everything `config` names; called once in each worker process."""
+    renderer = None
+    if config.render.backend != "none":
+        renderer = SceneRenderer(make_backend(config.render.backend))
+    simulation = Simulation(
+        Protocol(**vars(config.protocol)),
+        make_tracker(config.controller),
+        _traffic_factory(config.traffic),
+        renderer,
+        nuplan_rig(config.render.width_px, config.render.height_px, distortion=config.render.distortion),
+    )
+    make_policy, close = _policy_factory(config)
+    cameras = {"front": ("CAM_F0",), "all": None, "none": ()}[config.record.cameras]
+    settings = WorkerSettings(
+        seed=config.seed,
+        traffic=config.traffic,
+        metric="" if config.metric == "none" else config.metric,
+        record_cameras=cameras,
+        keep_records=config.record.rollouts,
+    )
+    return Worker(simulation, make_policy, RunDirectory(output_dir(config)), settings, close)
+
+
+def _traffic_factory(name: str) -> Callable[[Scenario], TrafficModel]:
+    return {"NR": LogReplay, "R": IdmTraffic}[name]
+
+
+def _policy_factory(
+    config: RunConfig,
+) -> tuple[Callable[[Scenario, Simulation], EgoPolicy], Callable[[], None]]:
+    """Return how to make an ego policy per scenario, and how to release what they share."""
+    if config.ego == "planner":
+        bridge = config.bridge
+        connection = PlannerClient(
+            bridge.address,
+            connect_timeout=bridge.connect_timeout,
+            plan_timeout=bridge.plan_timeout,
+            retries=bridge.retries,
+            server_key=load_public_key(Path(bridge.server_key_file)) if bridge.server_key_file else None,
+        )
+        return (lambda scenario, _: RemotePolicy(connection, scenario.token)), connection.close
+    simple = {"log_replay": LogReplayPolicy, "constant_velocity": ConstantVelocityPolicy}
+    if config.ego in simple:
+        return (lambda scenario, _: simple[config.ego](scenario)), lambda: None
+    return (lambda scenario, simulation: ExpertPolicy(scenario, simulation.episode.traffic)), lambda: None

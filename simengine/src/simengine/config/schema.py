@@ -1,0 +1,92 @@
+"""Every key of a run, typed; Hydra rejects keys and values that do not fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class ProtocolConfig:
+    """See `simengine.sim.protocol.Protocol`; times in seconds."""
+
+    name: str = "navsim"
+    dt: float = 0.1
+    decision_interval: float = 0.5
+    horizon: float = 4.0
+    lookahead: float = 1.0
+    history_length: int = 4
+    history_dt: float = 0.5
+
+
+@dataclass
+class RenderConfig:
+    """Cameras: `backend` none, cpu, gsplat or auto; the nuPlan rig at `width_px` x `height_px`."""
+
+    backend: str = "cpu"
+    width_px: int = 320
+    height_px: int = 180
+    distortion: bool = False
+
+
+@dataclass
+class BridgeConfig:
+    """How to reach the planner; times in seconds."""
+
+    address: str = "ipc:///tmp/simengine-planner.sock"
+    connect_timeout: float = 120.0
+    plan_timeout: float = 60.0
+    retries: int = 1
+    server_key_file: str | None = None
+
+
+@dataclass
+class RecordConfig:
+    """What is kept of each rollout: `cameras` is front, all or none."""
+
+    cameras: str = "front"
+    rollouts: bool = True
+
+
+@dataclass
+class RunConfig:
+    """One run of `simengine run`.
+
+    Attributes:
+        split: a built-in split (demo, common_train, ...) or a folder below `scenario_root`.
+        scenario_root: where converted splits are.
+        num_scenarios: only the first so many, None for all.
+        model_name: label of the ego policy in paths.
+        output_dir: where results go; None for experiments/closed_loop_exps/<model_name>/<split>_<traffic>.
+        ego: planner, log_replay, constant_velocity or expert.
+        traffic: NR (log replay) or R (reactive IDM).
+        controller: lqr or perfect.
+        metric: scoring mode, or none.
+        worker: sequential or ray.
+        num_workers: Ray workers; None for one per core.
+        gpus_per_worker: share of a GPU that each Ray worker reserves.
+        seed: run seed.
+        resume: keep what an interrupted run of the same configuration has done.
+        keep_going: exit with 0 even if scenarios failed.
+        report: whether to write report.html.
+    """
+
+    split: str = "demo"
+    scenario_root: str = "data/sim_engine/scenarios/original"
+    num_scenarios: int | None = None
+    model_name: str = "vadv2_demo"
+    output_dir: str | None = None
+    ego: str = "planner"
+    traffic: str = "NR"
+    controller: str = "lqr"
+    metric: str = "navsim_v1"
+    worker: str = "sequential"
+    num_workers: int | None = None
+    gpus_per_worker: float = 0.0
+    seed: int = 0
+    resume: bool = True
+    keep_going: bool = False
+    report: bool = True
+    protocol: ProtocolConfig = field(default_factory=ProtocolConfig)
+    render: RenderConfig = field(default_factory=RenderConfig)
+    bridge: BridgeConfig = field(default_factory=BridgeConfig)
+    record: RecordConfig = field(default_factory=RecordConfig)

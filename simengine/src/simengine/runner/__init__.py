@@ -1,0 +1,1 @@
+"""Runs many scenarios: one worker or many, each result on disk before the next begins."""

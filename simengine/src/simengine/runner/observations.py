@@ -1,0 +1,69 @@
+"""Keeps the observations of a rollout, images as JPEG."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from simengine.datatypes.observation import Observation
+from simengine.datatypes.observation_log import ObservationLog
+from simengine.datatypes.record import RolloutRecord
+
+JPEG_QUALITY = 92
+
+
+class ObservationCollector:
+    """Collects one observation per decision.
+
+    Args:
+        channels: cameras to keep, in this order; None keeps all that were rendered.
+    """
+
+    def __init__(self, channels: tuple[str, ...] | None) -> None:
+        self._channels = channels
+        self._observations: list[Observation] = []
+        self._jpegs: list[tuple[bytes, ...]] = []
+        self.commands: list[int] = []
+
+    def add(self, observation: Observation) -> None:
+        """Keep `observation`."""
+        self.commands.append(int(observation.command_history[-1]))
+        names = [c.name for c in observation.cameras if self._channels is None or c.name in self._channels]
+        self._jpegs.append(tuple(encode_jpeg(observation.images[name]) for name in names))
+        self._observations.append(observation)
+
+    def finish(self, record: RolloutRecord) -> ObservationLog | None:
+        """Return everything kept, or None if there were no images to keep."""
+        first = self._observations[0]
+        cameras = tuple(c for c in first.cameras if self._channels is None or c.name in self._channels)
+        if not cameras:
+            return None
+
+        def stack(name: str) -> np.ndarray:
+            return np.stack([getattr(o, name) for o in self._observations])
+
+        return ObservationLog(
+            token=record.token,
+            cameras=cameras,
+            jpegs=tuple(self._jpegs),
+            timestamps_us=stack("timestamp_us"),
+            ego_pose=stack("ego_pose"),
+            ego_history=stack("ego_history"),
+            velocity_history=stack("velocity_history"),
+            acceleration_history=stack("acceleration_history"),
+            command_history=stack("command_history"),
+            history_valid=stack("history_valid"),
+            history_dt=first.history_dt,
+            ego_states=record.ego_states,
+            state_dt=record.dt,
+            decision_frames=record.decision_frames,
+        )
+
+
+def encode_jpeg(image: np.ndarray) -> bytes:
+    """Return an RGB image (H, W, 3) uint8 as a JPEG file."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format="JPEG", quality=JPEG_QUALITY)
+    return buffer.getvalue()

@@ -1,0 +1,130 @@
+"""One worker: drives scenarios through the closed loop and leaves their results on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from simengine.agents.policy import EgoPolicy
+from simengine.datatypes.plan import Plan
+from simengine.datatypes.record_io import save_record
+from simengine.metrics.episode import score_record
+from simengine.metrics.rows import ScoreRow, failed_row, scored_row
+from simengine.runner.observations import ObservationCollector
+from simengine.runner.run_directory import RunDirectory
+from simengine.scenario.scenario import Scenario
+from simengine.sim.loop import Simulation
+from simengine.sim.record import make_record
+
+
+class Handle(Protocol):
+    """Names a scenario without loading it."""
+
+    @property
+    def token(self) -> str:
+        """Unique id."""
+        ...
+
+    def load(self) -> Scenario:
+        """Return the scenario."""
+        ...
+
+
+@dataclass
+class WorkerSettings:
+    """What a worker does besides driving.
+
+    Attributes:
+        seed: seed of the run.
+        traffic: `NR` or `R`.
+        metric: scoring mode, "" to record without scoring.
+        record_cameras: channels whose images are kept, None for all.
+        keep_records: whether to write rollout records.
+    """
+
+    seed: int
+    traffic: str
+    metric: str
+    record_cameras: tuple[str, ...] | None = ()
+    keep_records: bool = True
+
+
+class Worker:
+    """Drives scenarios one by one; everything it needs is given to it."""
+
+    def __init__(
+        self,
+        simulation: Simulation,
+        make_policy: Callable[[Scenario, Simulation], EgoPolicy],
+        directory: RunDirectory,
+        settings: WorkerSettings,
+        close: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._simulation = simulation
+        self._make_policy = make_policy
+        self._directory = directory
+        self._settings = settings
+        self._close = close
+
+    def close(self) -> None:
+        """Release connections."""
+        self._close()
+
+    def run(self, handle: Handle) -> ScoreRow:
+        """Return the row of one scenario; whatever goes wrong in it becomes a failed row.
+
+        This is the one place that catches everything: one broken scenario must not end a run.
+        """
+        try:
+            row = self._drive(handle)
+            self._directory.failure(handle.token).unlink(missing_ok=True)
+        except Exception as error:  # noqa: BLE001
+            self._directory.write(self._directory.failure(handle.token), traceback.format_exc())
+            row = failed_row(handle.token, error, **self._labels(handle.token))
+        self._directory.save_row(row)
+        return row
+
+    def _labels(self, token: str) -> dict:
+        return {
+            "mode": self._settings.metric,
+            "protocol": self._simulation.protocol.name,
+            "traffic": self._settings.traffic,
+            "seed": scenario_seed(self._settings.seed, token),
+        }
+
+    def _drive(self, handle: Handle) -> ScoreRow:
+        simulation, settings = self._simulation, self._settings
+        state = simulation.reset(handle.load())
+        scenario = simulation.episode.scenario
+        policy = self._make_policy(scenario, simulation)
+        collector = ObservationCollector(settings.record_cameras)
+        plans: list[Plan] = []
+        try:
+            for _ in range(simulation.protocol.num_decisions):
+                observation = simulation.observe(state)
+                plan = policy.plan(observation, state)
+                collector.add(observation)
+                plans.append(plan)
+                is_last = len(plans) == simulation.protocol.num_decisions
+                state = simulation.finish(state, plan) if is_last else simulation.step(state, plan)
+        finally:
+            policy.close()
+        labels = self._labels(handle.token)
+        record = make_record(
+            state, scenario, simulation.protocol, plans, collector.commands, labels["traffic"], labels["seed"]
+        )
+        if settings.keep_records:
+            save_record(record, self._directory.record(handle.token))
+        log = collector.finish(record)
+        if log is not None:
+            log.save(self._directory.observations(handle.token))
+        score = score_record(record, scenario, mode=settings.metric) if settings.metric else None
+        return scored_row(handle.token, score, record.content_hash(), **labels)
+
+
+def scenario_seed(run_seed: int, token: str) -> int:
+    """Return the seed of one scenario: a function of run seed and token only, not of order or worker."""
+    return int.from_bytes(hashlib.sha256(f"{run_seed}:{token}".encode()).digest()[:4], "big")

@@ -1,0 +1,170 @@
+"""The simulation: `reset`, `observe` and `step`, the only place where state advances."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol as Interface
+
+import numpy as np
+
+from simengine.agents.traffic import TrafficModel
+from simengine.datatypes.agents import AgentStates
+from simengine.datatypes.camera import CameraCalibration
+from simengine.datatypes.observation import Observation
+from simengine.datatypes.plan import Plan
+from simengine.datatypes.state import AgentFrame, SimState
+from simengine.dynamics.tracking import Tracker
+from simengine.errors import ScenarioFormatError
+from simengine.scenario.resample import resample
+from simengine.scenario.scenario import Scenario
+from simengine.sim.observe import command_line, ego_observation
+from simengine.sim.protocol import Protocol
+
+
+class Renderer(Interface):
+    """Draws what the cameras of the ego see."""
+
+    def load(self, scenario: Scenario) -> None:
+        """Get ready to draw `scenario`."""
+        ...
+
+    def render(
+        self,
+        ego_pose: np.ndarray,
+        agents: AgentStates,
+        cameras: tuple[CameraCalibration, ...],
+        frame_time: int,
+    ) -> dict[str, np.ndarray]:
+        """Return an image (H, W, 3) uint8 RGB for each camera."""
+        ...
+
+
+@dataclass(frozen=True)
+class Episode:
+    """What stays constant while one scenario runs."""
+
+    scenario: Scenario
+    traffic: TrafficModel
+    line: np.ndarray
+
+
+class Simulation:
+    """Runs one scenario at a time; the state of a run is the `SimState` it hands out.
+
+    Args:
+        protocol: rates and lengths.
+        tracker: how the ego follows plans.
+        make_traffic: scenario at the simulation rate -> traffic model.
+        renderer: draws camera images; None for observations without images.
+        cameras: the rig to render, or None to use the scenario's own.
+    """
+
+    def __init__(
+        self,
+        protocol: Protocol,
+        tracker: Tracker,
+        make_traffic: Callable[[Scenario], TrafficModel],
+        renderer: Renderer | None = None,
+        cameras: tuple[CameraCalibration, ...] | None = None,
+    ) -> None:
+        self.protocol = protocol
+        self._tracker = tracker
+        self._make_traffic = make_traffic
+        self._renderer = renderer
+        self._cameras = cameras
+        self._episode: Episode | None = None
+
+    @property
+    def episode(self) -> Episode:
+        """The constants of the scenario that was last reset to."""
+        assert self._episode is not None, "reset comes first"
+        return self._episode
+
+    @property
+    def cameras(self) -> tuple[CameraCalibration, ...]:
+        """The rig whose images observations carry; empty without a renderer."""
+        if self._renderer is None:
+            return ()
+        return self.episode.scenario.cameras if self._cameras is None else self._cameras
+
+    def reset(self, scenario: Scenario) -> SimState:
+        """Return the state at the first decision of `scenario`, its log played up to there.
+
+        Raises:
+            ScenarioFormatError: the log ends before the horizon of the protocol.
+        """
+        scenario = resample(scenario, self.protocol.dt)
+        start = scenario.initial_frame
+        if start + self.protocol.num_steps >= scenario.num_frames:
+            left = (scenario.num_frames - 1 - start) * scenario.dt
+            raise ScenarioFormatError(
+                f"scenario {scenario.token} has {left:.1f} s after its first decision, expected at least the "
+                f"horizon of {self.protocol.horizon} s: shorten protocol.horizon or leave it out"
+            )
+        self._episode = Episode(scenario, self._make_traffic(scenario), command_line(scenario))
+        if self._renderer is not None:
+            self._renderer.load(scenario)
+        agents = AgentFrame(
+            scenario.agents.pose[:, start],
+            scenario.agents.velocity[:, start],
+            scenario.agents.valid[:, start],
+        )
+        trail = np.stack([scenario.ego.state(frame) for frame in range(start + 1)])
+        return SimState(start, int(scenario.timestamps_us[start]), trail[-1], agents, trail, (agents,))
+
+    def observe(self, state: SimState, with_images: bool = True) -> Observation:
+        """Return what the ego policy is told at `state`; images only if there is a renderer."""
+        scenario = self.episode.scenario
+        images = {}
+        if with_images and self._renderer is not None:
+            images = self._renderer.render(
+                state.ego[:3], self.present_agents(state), self.cameras, state.frame
+            )
+        return ego_observation(
+            state, scenario, self.protocol, self.episode.line, self.cameras if images else (), images
+        )
+
+    def step(self, state: SimState, plan: Plan) -> SimState:
+        """Return the state one decision interval after `state` while the ego follows `plan`."""
+        return self._advance(state, plan, self.protocol.steps_per_decision)
+
+    def finish(self, state: SimState, plan: Plan) -> SimState:
+        """Return the state after the last decision interval and the look-ahead, the ego staying on `plan`.
+
+        Traffic has to go on past the last scored state for time to collision; a plan shorter than that
+        shortens the look-ahead.
+        """
+        protocol = self.protocol
+        steps = protocol.steps_per_decision
+        reach = int(plan.horizon / protocol.dt + 1e-9)
+        return self._advance(state, plan, max(steps, min(steps + protocol.lookahead_steps, reach)))
+
+    def present_agents(self, state: SimState) -> AgentStates:
+        """Return the agents that exist at `state`."""
+        tracks, index = self.episode.scenario.agents, np.flatnonzero(state.agents.present)
+        return AgentStates(
+            tuple(tracks.ids[i] for i in index),
+            tracks.types[index],
+            state.agents.pose[index],
+            state.agents.velocity[index],
+            tracks.size[index],
+        )
+
+    def _advance(self, state: SimState, plan: Plan, steps: int) -> SimState:
+        """Ego and agents move from the same state: the agents never see where the ego goes next."""
+        protocol, episode = self.protocol, self.episode
+        future = self._tracker.follow(state.ego, plan, episode.scenario.vehicle, protocol.dt, steps)
+        trail = np.concatenate([state.ego_trail, future])
+        for ego in future:
+            agents = episode.traffic.step(state)
+            frame = state.frame + 1
+            state = SimState(
+                frame=frame,
+                timestamp_us=state.timestamp_us + round(protocol.dt * 1e6),
+                ego=ego,
+                agents=agents,
+                ego_trail=trail[: frame + 1],
+                agent_trail=(*state.agent_trail, agents),
+            )
+        return state
