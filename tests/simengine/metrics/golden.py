@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +36,7 @@ class GoldenScene:
 
 def ragged(data: dict, name: str) -> list[np.ndarray]:
     offsets = data[f"{name}_off"]
-    return [data[name][a:b] for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+    return [data[name][a:b] for a, b in itertools.pairwise(offsets)]
 
 
 def load_golden(path: Path) -> GoldenScene:
@@ -83,5 +84,7 @@ def _drivable(data: dict) -> DrivableMap:
     return DrivableMap(
         tuple(tokens),
         tuple(LAYERS[kind] for kind in kinds),
-        np.array([shapely.Polygon(rings[groups.get(k, "carpark"), t]) for t, k in zip(tokens, kinds, strict=True)]),
+        np.array(
+            [shapely.Polygon(rings[groups.get(k, "carpark"), t]) for t, k in zip(tokens, kinds, strict=True)]
+        ),
     )

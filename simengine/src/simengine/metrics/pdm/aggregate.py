@@ -9,6 +9,7 @@ from simengine.metrics.pdm.parameters import PdmParameters
 
 def pdm_score(
     multiplier: np.ndarray,
+    *,
     progress: np.ndarray,
     ttc: np.ndarray,
     comfort: np.ndarray,

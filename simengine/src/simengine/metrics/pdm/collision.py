@@ -39,12 +39,14 @@ def no_at_fault_collisions(
     standing = (observation.is_static | (observation.first_speed <= parameters.stopped_speed))[a]
     behind = angle_to(at, observation.pose[a, s, :2]) > np.deg2rad(parameters.behind_angle_deg)
     if len(p):
-        front = shapely.intersects(shapely.linestrings(ego_corners[p, s][:, [0, 3]]), observation.polygons[a, s])
+        front = shapely.intersects(
+            shapely.linestrings(ego_corners[p, s][:, [0, 3]]), observation.polygons[a, s]
+        )
     else:
         front = np.zeros(0, bool)
     exposed = areas.multiple_lanes[p, s] | areas.non_drivable[p, s]
     at_fault = moving & (standing | (~behind & (front | exposed)))
-    found = first_violations(p, s, s, a, at_fault, shape)
+    found = first_violations(proposal=p, order=s, frame=s, track=a, bad=at_fault, shape=shape)
     cost = np.where(observation.is_static, 0.5, 0.0)
     score = np.where(found.counted, cost, 1.0).min(axis=1, initial=1.0)
     return score, found

@@ -85,12 +85,13 @@ def _fit_weights(window: int, order: int, derivative: int, at: float) -> np.ndar
 
 def _smooth(series: np.ndarray, window: int, order: int, derivative: int = 0, dt: float = 1.0) -> np.ndarray:
     length = series.shape[-1]
-    matrix = smoothing_matrix(length, min(window, length), order, derivative)
+    window = min(window, length)
+    matrix = smoothing_matrix(length, window, min(order, window - 1), derivative)
     return np.round(series @ matrix.T / dt**derivative, 8)
 
 
 def comfort(states: np.ndarray, dt: float) -> Comfort:
-    """Return the comfort of state sequences (P, S, 11) that are `dt` [s] apart, S >= 5."""
+    """Return the comfort of state sequences (P, S, 11) `dt` [s] apart; below 5 states it means little."""
     ax, ay = states[..., StateIndex.ACCELERATION_X], states[..., StateIndex.ACCELERATION_Y]
     heading = states[..., StateIndex.HEADING]
     turns = np.cumsum(np.round(np.diff(heading, axis=-1) / (2 * np.pi)), axis=-1)

@@ -45,9 +45,7 @@ def touching(
     p, s, a = np.nonzero(near)
     if len(p) == 0:
         return p, s, a
-    hit = shapely.intersects(
-        shapely.polygons(ego_corners[p, s]), observation.polygons[a, track_frames[s]]
-    )
+    hit = shapely.intersects(shapely.polygons(ego_corners[p, s]), observation.polygons[a, track_frames[s]])
     return p[hit], s[hit], a[hit]
 
 
@@ -65,7 +63,13 @@ def angle_to(states: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def first_violations(
-    proposal: np.ndarray, order: np.ndarray, frame: np.ndarray, track: np.ndarray, bad: np.ndarray, shape: tuple[int, int]
+    *,
+    proposal: np.ndarray,
+    order: np.ndarray,
+    frame: np.ndarray,
+    track: np.ndarray,
+    bad: np.ndarray,
+    shape: tuple[int, int],
 ) -> Violations:
     """Return which contacts count, when a harmless contact excuses all later ones with the same track.
 

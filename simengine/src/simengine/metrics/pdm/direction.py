@@ -1,4 +1,4 @@
-"""Driving direction compliance (DDC): 1, 0.5 or 0 by the metres driven off the route lanes within a second."""
+"""Driving direction compliance (DDC): 1, 0.5 or 0 by the metres off the route lanes within a second."""
 
 from __future__ import annotations
 

@@ -45,6 +45,9 @@ def ego_areas(
 ) -> EgoAreas:
     """Return the area flags of ego states.
 
+    A map without any drivable polygon says nothing about leaving the road, and one without lanes
+    nothing about oncoming traffic: those flags are false then.
+
     Args:
         states: (P, S, 11) rear-axle states.
         vehicle: dimensions of the ego.
@@ -56,11 +59,12 @@ def ego_areas(
     lanes = drivable.select(*LANE_LAYERS)
     in_lane = drivable.contains(lanes, corners).sum(axis=-1)
     route = np.array([i for i in lanes if drivable.ids[i] in route_lanes], dtype=int)
-    on_surface = drivable.contains(drivable.select(*drivable.drivable_layers), corners).any(axis=0)
+    surface = drivable.select(*drivable.drivable_layers)
+    off_surface = ~drivable.contains(surface, corners).any(axis=0)
     crossings = drivable.select(Layer.INTERSECTION)
     return EgoAreas(
         multiple_lanes=((in_lane > 0).sum(axis=0) > 1) & ~(in_lane == 4).any(axis=0),
-        non_drivable=~on_surface.all(axis=-1),
-        oncoming=~drivable.contains(route, centers).any(axis=0),
+        non_drivable=off_surface.any(axis=-1) & (len(surface) > 0),
+        oncoming=~drivable.contains(route, centers).any(axis=0) & (len(lanes) > 0),
         in_intersection=drivable.contains(crossings, states[..., :2]).any(axis=0),
     )

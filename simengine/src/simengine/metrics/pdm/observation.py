@@ -103,7 +103,8 @@ def interpolate_tracks(tracks: AgentTracks, dt: float, num_frames: int, new_dt: 
         valid[i] = (times >= knots[at[0]] - 1e-9) & (times <= knots[at[-1]] + 1e-9)
         t = times[valid[i]]
         series = np.concatenate(
-            [tracks.pose[i, at, :2], np.unwrap(tracks.pose[i, at, 2])[:, None], tracks.velocity[i, at]], axis=1
+            [tracks.pose[i, at, :2], np.unwrap(tracks.pose[i, at, 2])[:, None], tracks.velocity[i, at]],
+            axis=1,
         )
         values = np.stack([np.interp(t, knots[at], series[:, k]) for k in range(5)], axis=1)
         pose[i, valid[i], :2] = values[:, :2]

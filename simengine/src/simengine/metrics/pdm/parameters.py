@@ -54,5 +54,7 @@ MODES = ("navsim_v1",)
 def parameters_of(mode: str) -> PdmParameters:
     """Return the parameters of a scoring mode, or raise `ConfigError` for an unknown one."""
     if mode not in MODES:
-        raise ConfigError(f"unknown scoring mode {mode!r}, expected one of {', '.join(MODES)}: fix metrics.mode")
+        raise ConfigError(
+            f"unknown scoring mode {mode!r}, expected one of {', '.join(MODES)}: fix metrics.mode"
+        )
     return PdmParameters(mode=mode)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -41,12 +41,28 @@ class PdmScene:
     route_lanes: frozenset[str]
     centerline: np.ndarray
     dt: float = 0.1
-    parameters: PdmParameters = PdmParameters()
+    parameters: PdmParameters = field(default_factory=PdmParameters)
 
 
 @dataclass(frozen=True)
 class PdmBatch:
-    """Sub-scores (P,) of a batch with what they were made of."""
+    """Sub-scores (P,) of a batch with what they were made of.
+
+    Attributes:
+        no_at_fault_collisions: NC.
+        drivable_area_compliance: DAC.
+        ego_progress: EP, normalised over the batch.
+        time_to_collision_within_bound: TTC.
+        comfort: C.
+        driving_direction_compliance: DDC.
+        score: the PDM score.
+        raw_progress: metres along the centre line.
+        collisions: at-fault collisions.
+        ttc_violations: violations of time to collision.
+        first_off_road: first frame off the drivable area, infinity without one.
+        comfort_detail: the six comfort series.
+        areas: area flags (P, S).
+    """
 
     no_at_fault_collisions: np.ndarray
     drivable_area_compliance: np.ndarray
@@ -72,7 +88,9 @@ def score_batch(states: np.ndarray, scene: PdmScene) -> PdmBatch:
     dac, first_off_road = drivable_area_compliance(areas)
     raw = raw_progress(states, scene.vehicle, scene.centerline)
     progress = ego_progress(raw, nc * dac, parameters)
-    ttc, ttc_violations = time_to_collision(states, corners, scene.observation, areas, scene.dt, parameters)
+    ttc, ttc_violations = time_to_collision(
+        states, corners, scene.observation, areas, dt=scene.dt, parameters=parameters
+    )
     detail = comfort(states, scene.dt)
     direction = driving_direction_compliance(ego_centers(states, scene.vehicle), areas, scene.dt, parameters)
     return PdmBatch(
@@ -82,7 +100,14 @@ def score_batch(states: np.ndarray, scene: PdmScene) -> PdmBatch:
         ttc,
         detail.score,
         direction,
-        pdm_score(nc * dac, progress, ttc, detail.score, direction, parameters),
+        pdm_score(
+            nc * dac,
+            progress=progress,
+            ttc=ttc,
+            comfort=detail.score,
+            direction=direction,
+            parameters=parameters,
+        ),
         raw,
         collisions,
         ttc_violations,

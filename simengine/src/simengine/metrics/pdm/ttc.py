@@ -22,6 +22,7 @@ def time_to_collision(
     ego_corners: np.ndarray,
     observation: TrackObservation,
     areas: EgoAreas,
+    *,
     dt: float,
     parameters: PdmParameters,
 ) -> tuple[np.ndarray, Violations]:
@@ -59,5 +60,7 @@ def time_to_collision(
     exposed = areas.multiple_lanes[p, s] | areas.non_drivable[p, s] | areas.in_intersection[p, s]
     behind = angle > np.deg2rad(parameters.behind_angle_deg)
     bad = (angle < np.deg2rad(parameters.ahead_angle_deg)) | (exposed & ~behind)
-    found = first_violations(p, order, s, a, bad, (num_proposals, len(observation.ids)))
+    found = first_violations(
+        proposal=p, order=order, frame=s, track=a, bad=bad, shape=(num_proposals, len(observation.ids))
+    )
     return np.where(found.counted.any(axis=1), 0.0, 1.0), found

@@ -1,0 +1,256 @@
+"""The score of one closed-loop episode, and which part of it failed first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from simengine.datatypes.ego import StateIndex
+from simengine.datatypes.record import RolloutRecord
+from simengine.errors import ScenarioFormatError
+from simengine.metrics.blame import Blame, blames_of
+from simengine.metrics.pdm.aggregate import pdm_score
+from simengine.metrics.pdm.centerline import path_centerline, route_centerline, route_lanes
+from simengine.metrics.pdm.comfort import MINIMUM_STATES
+from simengine.metrics.pdm.ego_areas import ego_centers
+from simengine.metrics.pdm.map_areas import LANE_LAYERS, DrivableMap, drivable_map
+from simengine.metrics.pdm.observation import TrackObservation, observation_from_tracks
+from simengine.metrics.pdm.parameters import PdmParameters, parameters_of
+from simengine.metrics.pdm.progress import ego_progress, raw_progress
+from simengine.metrics.pdm.scorer import PdmBatch, PdmScene, score_batch
+from simengine.scenario.scenario import Scenario
+
+SUB_SCORES = (
+    "no_at_fault_collisions",
+    "drivable_area_compliance",
+    "ego_progress",
+    "time_to_collision_within_bound",
+    "comfort",
+    "driving_direction_compliance",
+)
+PATH_EXTENSION = 50.0
+
+
+@dataclass(frozen=True)
+class EpisodeScore:
+    """Sub-scores of one episode, each in [0, 1] or NaN with a reason.
+
+    Attributes:
+        no_at_fault_collisions: 1, 0.5 after hitting an object, 0 after hitting a road user.
+        drivable_area_compliance: 1 or 0.
+        ego_progress: share of the reference's progress.
+        time_to_collision_within_bound: 1 or 0.
+        comfort: 1 or 0.
+        driving_direction_compliance: 1, 0.5 or 0; has weight 0.
+        score: the PDM score.
+        success: no at-fault collision and never off the drivable area; without a drivable area in the
+            map it is decided by collisions alone, and `reasons["success"]` says so.
+        reasons: why a value is missing or limited, by name.
+        first_violation_time: of the first at-fault collision or departure from the drivable area, after
+            the first decision [s]; NaN without one.
+        first_violation_step: the same as a frame at 2 Hz where the first decision is frame 3, -1 without.
+        blames: every sub-score that lost points, most severe first.
+        mode: scoring mode.
+    """
+
+    no_at_fault_collisions: float
+    drivable_area_compliance: float
+    ego_progress: float
+    time_to_collision_within_bound: float
+    comfort: float
+    driving_direction_compliance: float
+    score: float
+    success: bool
+    reasons: dict[str, str] = field(default_factory=dict)
+    first_violation_time: float = float("nan")
+    first_violation_step: int = -1
+    blames: tuple[Blame, ...] = ()
+    mode: str = "navsim_v1"
+
+    @property
+    def blame(self) -> str:
+        """The most severe failure in words, "" if nothing failed."""
+        return self.blames[0].sentence() if self.blames else ""
+
+    @property
+    def blamed_token(self) -> str:
+        """The track of the most severe failure, "" if none is involved."""
+        return self.blames[0].agent_id if self.blames else ""
+
+
+def score_record(
+    record: RolloutRecord,
+    scenario: Scenario,
+    mode: str = "navsim_v1",
+    reference_states: np.ndarray | None = None,
+) -> EpisodeScore:
+    """Return the score of an executed episode.
+
+    Args:
+        record: the episode; its frame 0 is `scenario.initial_frame`.
+        scenario: the scenario it was driven in.
+        mode: scoring mode.
+        reference_states: (S, 11) whose progress is full progress. It is scored like the ego, and counts
+            only as far as it stays free of collisions and on the road. Left out, it is the logged ego,
+            whose progress counts whole: its log was not driven among these agents.
+    """
+    parameters = parameters_of(mode)
+    states = np.asarray(record.ego_states, dtype=np.float64)
+    observation = _observe(record)
+    reasons: dict[str, str] = {}
+    logged = _logged_states(scenario, record) if reference_states is None else None
+    reference = logged if reference_states is None else np.asarray(reference_states, dtype=np.float64)
+    if reference is None or len(reference) < len(states):
+        frames = 0 if reference is None else len(reference)
+        reasons["ego_progress"] = f"the reference covers {frames} of {len(states)} frames"
+        reference = states
+    batch = np.stack([reference[: len(states)], states])
+    drivable = drivable_map(
+        scenario.map, ego_centers(states[None, :1], scenario.vehicle)[0, 0, :2], parameters.map_radius
+    )
+    lanes = frozenset(route_lanes(scenario.map, scenario.route))
+    centerline = _centerline(scenario, batch[0])
+    scene = PdmScene(scenario.vehicle, observation, drivable, lanes, centerline, record.dt, parameters)
+    result = score_batch(batch, scene)
+    values = _values(result, scene, reasons, mask_reference=reference_states is not None)
+    _explain_missing(
+        values, scenario=scenario, drivable=drivable, lanes=lanes, num_states=len(states), reasons=reasons
+    )
+    return _assemble(values, result, scene, reasons, record)
+
+
+def _observe(record: RolloutRecord) -> TrackObservation:
+    num_states, num_frames = len(record.ego_states), record.agents.num_frames
+    if num_states < 2 or num_frames < num_states:
+        raise ScenarioFormatError(
+            f"record {record.token} has {num_states} ego states and {num_frames} agent frames, expected at "
+            "least 2 states and as many agent frames: re-run the scenario"
+        )
+    return observation_from_tracks(record.agents)
+
+
+def _logged_states(scenario: Scenario, record: RolloutRecord) -> np.ndarray | None:
+    # The log may run at another rate than the record, so frames are matched by time.
+    wanted = (record.timestamps_us - record.timestamps_us[0]) + scenario.timestamps_us[scenario.initial_frame]
+    after = np.clip(np.searchsorted(scenario.timestamps_us, wanted), 1, scenario.num_frames - 1)
+    nearer = np.abs(scenario.timestamps_us[after - 1] - wanted) <= np.abs(
+        scenario.timestamps_us[after] - wanted
+    )
+    frames = after - nearer
+    found = np.abs(scenario.timestamps_us[frames] - wanted) <= 0.5e6 * record.dt
+    count = len(found) if found.all() else int(np.argmin(found))
+    return np.stack([scenario.ego.state(int(i)) for i in frames[:count]]) if count else None
+
+
+def _centerline(scenario: Scenario, reference: np.ndarray) -> np.ndarray:
+    logged = scenario.ego.pose[scenario.initial_frame :]
+    fallback = path_centerline(logged, PATH_EXTENSION)
+    if fallback is None:
+        heading = reference[0, StateIndex.HEADING]
+        ahead = PATH_EXTENSION * np.array([np.cos(heading), np.sin(heading)])
+        fallback = np.stack([logged[0, :2] - ahead, logged[0, :2] + ahead])
+    line = route_centerline(scenario.map, scenario.route, logged[0]) if scenario.route else None
+    if line is None:
+        return fallback
+    # A route that breaks off or leads elsewhere would call the logged drive no progress.
+    along_route = raw_progress(reference[None], scenario.vehicle, line)[0]
+    along_path = raw_progress(reference[None], scenario.vehicle, fallback)[0]
+    return line if along_route >= 0.5 * along_path - 0.5 else fallback
+
+
+def _values(
+    result: PdmBatch, scene: PdmScene, reasons: dict[str, str], mask_reference: bool
+) -> dict[str, float]:
+    known = result.no_at_fault_collisions.copy()
+    if _drivable_known(scene.drivable):
+        known = known * result.drivable_area_compliance
+    if not mask_reference:
+        known[0] = 1.0
+    values = {name: float(getattr(result, name)[1]) for name in SUB_SCORES}
+    values["ego_progress"] = float(ego_progress(result.raw_progress, known, scene.parameters)[1])
+    if "ego_progress" in reasons:
+        values["ego_progress"] = float("nan")
+    return values
+
+
+def _drivable_known(drivable: DrivableMap) -> bool:
+    return drivable.has(*drivable.drivable_layers)
+
+
+def _explain_missing(
+    values: dict[str, float],
+    *,
+    scenario: Scenario,
+    drivable: DrivableMap,
+    lanes: frozenset[str],
+    num_states: int,
+    reasons: dict[str, str],
+) -> None:
+    source = (
+        "the scenario has no map" if scenario.map.is_empty else "the map has no drivable area near the ego"
+    )
+    if not _drivable_known(drivable):
+        reasons["drivable_area_compliance"] = source
+    if not drivable.has(*LANE_LAYERS):
+        no_lanes = (
+            "the scenario has no map"
+            if scenario.map.is_empty
+            else "the map has no lane polygons near the ego"
+        )
+        reasons["driving_direction_compliance"] = no_lanes
+    elif not lanes:
+        reasons["driving_direction_compliance"] = "the scenario has no usable route"
+    if num_states < MINIMUM_STATES:
+        reasons["comfort"] = f"the episode has {num_states} states, comfort needs {MINIMUM_STATES}"
+    for name in reasons:
+        values[name] = float("nan")
+
+
+def _assemble(
+    values: dict[str, float],
+    result: PdmBatch,
+    scene: PdmScene,
+    reasons: dict[str, str],
+    record: RolloutRecord,
+) -> EpisodeScore:
+    parameters = scene.parameters
+    score = _score(values, parameters)
+    if np.isnan(score):
+        missing = [
+            name for name in SUB_SCORES if np.isnan(values[name]) and name != "driving_direction_compliance"
+        ]
+        reasons["score"] = f"not known without {', '.join(missing)}"
+    on_road = values["drivable_area_compliance"]
+    if np.isnan(on_road):
+        reasons["success"] = "decided by collisions alone, drivable area unknown"
+    success = values["no_at_fault_collisions"] == 1.0 and on_road != 0.0
+    frame = min(result.collisions.first_frame[1], result.first_off_road[1] if on_road == 0.0 else np.inf)
+    time = round(float(frame * record.dt), 6) if np.isfinite(frame) else float("nan")
+    # The original looks at every 0.5 s after three history frames; a violation shows at the next look.
+    step = 3 + int(np.ceil(time / 0.5 - 1e-6)) if np.isfinite(frame) else -1
+    return EpisodeScore(
+        **values,
+        score=score,
+        success=bool(success),
+        reasons=reasons,
+        first_violation_time=time,
+        first_violation_step=step,
+        blames=blames_of(values, result, scene.observation, record.dt),
+        mode=parameters.mode,
+    )
+
+
+def _score(values: dict[str, float], parameters: PdmParameters) -> float:
+    v = {name: np.array([value]) for name, value in values.items()}
+    multiplier = v["no_at_fault_collisions"] * v["drivable_area_compliance"]
+    return float(
+        pdm_score(
+            multiplier,
+            progress=v["ego_progress"],
+            ttc=v["time_to_collision_within_bound"],
+            comfort=v["comfort"],
+            direction=v["driving_direction_compliance"],
+            parameters=parameters,
+        )[0]
+    )
