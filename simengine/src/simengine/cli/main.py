@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -34,6 +35,8 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 user error or failed scenarios, 130 Ctrl-C."""
     arguments = build_parser().parse_args(argv)
+    # A shell starts background jobs with SIGINT ignored; Ctrl-C must reach us there too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return COMMANDS[arguments.command].execute(arguments)
     except SimEngineError as error:

@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# Drives a planner through a split in closed loop, over the socket bridge, and scores it.
+#   scripts/closed_loop_test.sh
+#   scripts/closed_loop_test.sh CONFIG CHECKPOINT MODEL_NAME DATA_TYPE NR|R [ASSET_NAME] [KEY=VALUE ...]
+# Without arguments: the shipped planner vadv2_demo through the built-in split demo.
+# KEY=VALUE words are overrides of `simengine run`, for example worker=ray num_workers=2.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+fail() { printf 'closed_loop_test: %s\n' "$*" >&2; exit 1; }
+
+positional=() overrides=()
+for word in "$@"; do
+  case "$word" in *=*) overrides+=("$word") ;; *) positional+=("$word") ;; esac
+done
+case ${#positional[@]} in
+  0) planner=(--model vadv2_demo) model_name=vadv2_demo data_type=demo traffic=NR ;;
+  5 | 6)
+    planner=("${positional[0]}" "${positional[1]}") model_name=${positional[2]} data_type=${positional[3]}
+    traffic=${positional[4]}
+    ;;
+  *) fail "got ${#positional[@]} positional arguments, expected none or CONFIG CHECKPOINT MODEL_NAME DATA_TYPE NR|R [ASSET_NAME]" ;;
+esac
+case "$traffic" in NR | R) ;; *) fail "traffic is '$traffic', expected NR or R" ;; esac
+[ ${#positional[@]} -lt 6 ] || fail "ASSET_NAME '${positional[5]}' was given, but reconstructed assets cannot be rendered yet: leave it out to render assets lifted from the logs"
+
+bash scripts/bootstrap.sh
+bin=$PWD/.venv/bin
+[ -x "$bin/simengine" ] || bin=
+
+socket_dir=$(mktemp -d)
+address="ipc://$socket_dir/planner.sock"
+supervisor=
+
+# A planner that dies is started again, so that only the scenario in flight is lost.
+supervise_planner() {
+  local server= starts=0 code
+  trap 'kill "$server" 2>/dev/null; wait "$server" 2>/dev/null; exit 0' TERM INT
+  while [ $starts -lt 5 ]; do
+    "$bin/algengine" serve "${planner[@]}" --address "$address" &
+    server=$!
+    code=0
+    wait "$server" || code=$?
+    # Below 128 the planner ended by itself and has said why; starting it again would not help.
+    [ $code -lt 128 ] && return $code
+    starts=$((starts + 1))
+    printf 'closed_loop_test: the planner was killed (exit code %s), starting it again\n' "$code" >&2
+  done
+  return 1
+}
+
+cleanup() {
+  if [ -n "$supervisor" ]; then
+    kill "$supervisor" 2>/dev/null || true
+    wait "$supervisor" 2>/dev/null || true
+  fi
+  rm -rf "$socket_dir"
+}
+trap cleanup EXIT
+
+supervise_planner &
+supervisor=$!
+
+"$bin/simengine" run model_name="$model_name" split="$data_type" traffic="$traffic" bridge.address="$address" "${overrides[@]}" &
+simulator=$!
+# Ctrl-C reaches the whole process group; the simulator closes its files and says how to resume.
+trap 'kill -INT "$simulator" 2>/dev/null' INT TERM
+# A planner that cannot start (missing checkpoint, say) would leave the simulator waiting.
+code=
+while [ -z "$code" ]; do
+  if ! kill -0 "$simulator" 2>/dev/null; then
+    code=0; wait "$simulator" || code=$?
+  elif ! kill -0 "$supervisor" 2>/dev/null; then
+    planner_code=0; wait "$supervisor" || planner_code=$?
+    supervisor=
+    if [ "$planner_code" -ne 0 ]; then kill -TERM "$simulator" 2>/dev/null || true; fi
+    wait "$simulator" || true
+    code=1
+  else
+    sleep 0.2
+  fi
+done
+exit "$code"

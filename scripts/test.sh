@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Lint, import contracts and every test that needs no GPU. Arguments go to pytest.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+bash scripts/bootstrap.sh
+export PATH="$PWD/.venv/bin:$PATH"
+ruff check .
+ruff format --check .
+lint-imports
+codespell README.md CONTRIBUTING.md CHANGELOG.md docs simengine/src algengine/src scripts
+exec python -m pytest -m "not gpu" "$@"
