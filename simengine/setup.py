@@ -11,6 +11,7 @@ class BuildWithConfigs(build_py):
     """Adds `configs/sim` as package data `simengine/configs`."""
 
     def run(self) -> None:
+        """Build, then copy."""
         super().run()
         source = Path(__file__).resolve().parent.parent / "configs" / "sim"
         if not self.editable_mode:

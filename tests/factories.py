@@ -49,7 +49,9 @@ def make_straight_map(length: float = 200.0, lanes: int = 2, width: float = 3.5)
 def make_tracks(poses: np.ndarray, dt: float = 0.1, kind: AgentType = AgentType.VEHICLE) -> AgentTracks:
     """Return always-valid tracks with the given centre poses (A, T, 3) and velocities from differences."""
     count, frames = poses.shape[:2]
-    size = {AgentType.VEHICLE: (4.6, 1.9, 1.6), AgentType.PEDESTRIAN: (0.6, 0.6, 1.75)}.get(kind, (1.8, 0.7, 1.6))
+    size = {AgentType.VEHICLE: (4.6, 1.9, 1.6), AgentType.PEDESTRIAN: (0.6, 0.6, 1.75)}.get(
+        kind, (1.8, 0.7, 1.6)
+    )
     return AgentTracks(
         ids=tuple(f"agent_{i}" for i in range(count)),
         types=np.full(count, int(kind), np.int8),
@@ -61,7 +63,11 @@ def make_tracks(poses: np.ndarray, dt: float = 0.1, kind: AgentType = AgentType.
 
 
 def make_scenario(
-    frames: int = 66, dt: float = 0.1, speed: float = 8.0, agents: AgentTracks | None = None, **changes: object
+    frames: int = 66,
+    dt: float = 0.1,
+    speed: float = 8.0,
+    agents: AgentTracks | None = None,
+    **changes: object,
 ) -> Scenario:
     """Return an ego driving straight along +x at constant speed on `make_straight_map`."""
     t = np.arange(frames) * dt

@@ -18,7 +18,10 @@ EXAMPLE = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `simengine convert`."""
     parser.add_argument(
-        "source", type=Path, metavar="SRC", help="ScenarioNet folder or file, all_scenarios.pkl, or native split"
+        "source",
+        type=Path,
+        metavar="SRC",
+        help="ScenarioNet folder or file, all_scenarios.pkl, or native split",
     )
     parser.add_argument("destination", type=Path, metavar="DST", help="split folder to write")
     parser.add_argument("--overwrite", action="store_true", help="replace DST if it exists")

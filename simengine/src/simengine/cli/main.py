@@ -16,7 +16,9 @@ COMMANDS = {"run": run, "convert": convert, "generate": generate, "report": repo
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser with one sub-command per verb."""
-    parser = argparse.ArgumentParser(prog="simengine", description="Closed-loop simulation of driving models.")
+    parser = argparse.ArgumentParser(
+        prog="simengine", description="Closed-loop simulation of driving models."
+    )
     parser.add_argument("--version", action="version", version=f"simengine {__version__}")
     verbs = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, module in COMMANDS.items():

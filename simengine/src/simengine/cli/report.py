@@ -33,7 +33,9 @@ def execute(arguments: argparse.Namespace) -> int:
     """Write report.html from what the run left on disk."""
     path = arguments.run / "config.yaml"
     if not path.exists():
-        raise ConfigError(f"{arguments.run} has no config.yaml, expected the folder of a run of `simengine run`")
+        raise ConfigError(
+            f"{arguments.run} has no config.yaml, expected the folder of a run of `simengine run`"
+        )
     config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(RunConfig), OmegaConf.load(path)))
     assert isinstance(config, RunConfig)
     write_run_report(arguments.run, config, read_scores_csv(arguments.run / "scores.csv"))

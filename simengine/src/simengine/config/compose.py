@@ -46,7 +46,9 @@ def compose_run(overrides: Sequence[str], preset: str = "closed_loop") -> RunCon
         run = OmegaConf.to_object(config)
     except (HydraException, OmegaConfBaseException) as error:
         reason = " ".join(str(error).split("\n")[0].split())
-        raise ConfigError(f"the configuration does not compose ({reason}): see `simengine run --help`") from error
+        raise ConfigError(
+            f"the configuration does not compose ({reason}): see `simengine run --help`"
+        ) from error
     assert isinstance(run, RunConfig)
     return run
 

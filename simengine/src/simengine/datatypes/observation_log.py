@@ -110,7 +110,7 @@ class ObservationLog:
                         f"{_FORMAT} version {_VERSION}: record it again"
                     )
                 arrays = {name: file[name] for name in file.files}
-        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
             raise ScenarioFormatError(
                 f"{path} is not a readable observation log ({error}): record it again"
             ) from error

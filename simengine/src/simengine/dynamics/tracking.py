@@ -18,7 +18,9 @@ from simengine.geometry.se2 import rotate, to_parent
 class Tracker(Protocol):
     """Turns a plan into the next states."""
 
-    def follow(self, state: np.ndarray, plan: Plan, vehicle: VehicleParams, dt: float, steps: int) -> np.ndarray:
+    def follow(
+        self, state: np.ndarray, plan: Plan, vehicle: VehicleParams, dt: float, steps: int
+    ) -> np.ndarray:
         """Return states (steps, 11) after `state` (11,), `dt` [s] apart, while following `plan`."""
         ...
 
@@ -26,7 +28,9 @@ class Tracker(Protocol):
 class PerfectTracking:
     """The ego is exactly where the plan says; velocities follow from differences."""
 
-    def follow(self, state: np.ndarray, plan: Plan, vehicle: VehicleParams, dt: float, steps: int) -> np.ndarray:
+    def follow(
+        self, state: np.ndarray, plan: Plan, vehicle: VehicleParams, dt: float, steps: int
+    ) -> np.ndarray:
         """See `Tracker.follow`."""
         poses = plan_poses(state, plan, dt, steps)
         following = np.zeros((steps, STATE_SIZE))
@@ -36,7 +40,9 @@ class PerfectTracking:
         previous = np.concatenate([state[None, 3:5], following[:-1, 3:5]])
         following[:, 5:7] = (following[:, 3:5] - previous) / dt
         following[:, StateIndex.ANGULAR_VELOCITY] = angles.wrap(np.diff(poses[:, 2])) / dt
-        turn = np.concatenate([[state[StateIndex.ANGULAR_VELOCITY]], following[:, StateIndex.ANGULAR_VELOCITY]])
+        turn = np.concatenate(
+            [[state[StateIndex.ANGULAR_VELOCITY]], following[:, StateIndex.ANGULAR_VELOCITY]]
+        )
         following[:, StateIndex.ANGULAR_ACCELERATION] = np.diff(turn) / dt
         return following
 
@@ -44,7 +50,9 @@ class PerfectTracking:
 class LqrTracking:
     """The plan is tracked by NAVSIM's LQR controller and driven by a kinematic bicycle."""
 
-    def follow(self, state: np.ndarray, plan: Plan, vehicle: VehicleParams, dt: float, steps: int) -> np.ndarray:
+    def follow(
+        self, state: np.ndarray, plan: Plan, vehicle: VehicleParams, dt: float, steps: int
+    ) -> np.ndarray:
         """See `Tracker.follow`."""
         count = max(int(np.floor(plan.horizon / dt + 1e-9)), steps)
         poses = plan_poses(state, plan, dt, count)

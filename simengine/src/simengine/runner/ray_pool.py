@@ -60,7 +60,9 @@ def run_ray(
         cause = error.cause if isinstance(error.cause, SimEngineError) else error
         raise SimEngineError(str(cause)) from error
     except ray.exceptions.RayError as error:
-        raise SimEngineError(f"a Ray worker was lost ({error}), expected it to finish: run again to resume") from error
+        raise SimEngineError(
+            f"a Ray worker was lost ({error}), expected it to finish: run again to resume"
+        ) from error
     finally:
         if started:
             ray.shutdown()

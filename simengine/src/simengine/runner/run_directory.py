@@ -48,13 +48,12 @@ class RunDirectory:
         """
         path = self.root / "fingerprint.json"
         text = json.dumps(fingerprint, indent=1, sort_keys=True)
-        if path.exists() and path.read_text() != text:
-            if resume:
-                raise ConfigError(
-                    f"{self.root} holds results of another configuration (differs in "
-                    f"{', '.join(_differences(json.loads(path.read_text()), fingerprint))}), expected the same one: "
-                    "choose another output_dir, or resume=false to start over"
-                )
+        if path.exists() and path.read_text() != text and resume:
+            raise ConfigError(
+                f"{self.root} holds results of another configuration (differs in "
+                f"{', '.join(_differences(json.loads(path.read_text()), fingerprint))}), expected the same one: "
+                "choose another output_dir, or resume=false to start over"
+            )
         if not resume:
             for stale in self.root.glob("rows/*.json"):
                 stale.unlink()

@@ -46,7 +46,9 @@ def make_record(
         size=scenario.agents.size,
         valid=present,
     )
-    times = scenario.timestamps_us[start] + np.round(np.arange(steps + 1) * protocol.dt * 1e6).astype(np.int64)
+    times = scenario.timestamps_us[start] + np.round(np.arange(steps + 1) * protocol.dt * 1e6).astype(
+        np.int64
+    )
     longest = max(len(plan.poses) for plan in plans)
     padded = [np.concatenate([p.poses, np.repeat(p.poses[-1:], longest - len(p.poses), 0)]) for p in plans]
     return RolloutRecord(
