@@ -83,7 +83,7 @@ def _yields_to(distance, speed, ox, oy, vx, vy, half_length, half_width, px, py,
 
 
 @njit(cache=True)
-def _contact(points, start, count, step, s, speed, hl, hw, o, ahead, sweep):  # type: ignore[no-untyped-def]
+def contact(points, start, count, step, s, speed, hl, hw, o, ahead, sweep):  # type: ignore[no-untyped-def]
     """Return the distance until the boxes touch, or infinity; `o` is one obstacle row."""
     ox, oy, oc, osn, ohl, ohw = o[0], o[1], np.cos(o[2]), np.sin(o[2]), o[3], o[4]
     margin = o[7]
@@ -142,7 +142,7 @@ def _find(points, starts, counts, steps, rows, s, speed, half, obstacles, ignore
             reach = ahead[i] + half[i, 0] + o[3] + o[4] + np.hypot(o[5], o[6]) * sweep + 3.0
             if (o[0] - x) ** 2 + (o[1] - y) ** 2 > reach * reach:
                 continue
-            found = _contact(
+            found = contact(
                 points, start, count, step, s[i], speed[i], half[i, 0], half[i, 1], o, ahead[i], sweep
             )
             if found < gap[i]:

@@ -1,0 +1,184 @@
+"""Trying out one candidate path of the ego: how fast it can be driven, and what it would hit.
+
+Compiled; used by the expert driver. Paths here are those of the ego's box centre.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from simengine.agents.idm import IdmParams
+from simengine.agents.lead import box_overlap, contact, path_pose
+
+LOOK_AHEADS = (0.3, 0.6, 0.9)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the ego meets over the next H frames, in world.
+
+    Attributes:
+        pose: (K, H, 3) predicted box centres.
+        velocity: (K, H, 2) predicted velocities [m/s].
+        present: (K, H) bool.
+        half: (K, 2) half length and half width [m].
+    """
+
+    pose: np.ndarray
+    velocity: np.ndarray
+    present: np.ndarray
+    half: np.ndarray
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What comes of driving one candidate.
+
+    Attributes:
+        s: (H,) travelled distance [m], 0 first.
+        speed: (H,) [m/s].
+        hit: first frame with an overlap that is not a rear-end hit, H if none.
+        close: first frame with an overlap of the inflated box, H if none.
+        ttc: first frame from which constant speed leads to an overlap within a second, H if none.
+        lead_speed: speed of what ends the free path at the first frame [m/s], infinity if nothing does.
+    """
+
+    s: np.ndarray
+    speed: np.ndarray
+    hit: int
+    close: int
+    ttc: int
+    lead_speed: float
+
+
+@njit(cache=True)
+def _idm(v, wanted, gap, closing, p):  # type: ignore[no-untyped-def]
+    free = max(p[0] * (1.0 - (v / max(wanted, 0.1)) ** p[4]), -p[1])
+    star = p[3] + max(0.0, v * p[2] + v * closing / (2.0 * np.sqrt(p[0] * p[1])))
+    return min(max(free - p[0] * (star / max(gap, 0.1)) ** 2, -p[5]), p[0])
+
+
+@njit(cache=True)
+def _touches(x, y, yaw, hl, hw, o, half):  # type: ignore[no-untyped-def]
+    return box_overlap(
+        x, y, np.cos(yaw), np.sin(yaw), hl, hw, o[0], o[1], np.cos(o[2]), np.sin(o[2]), half[0], half[1]
+    )
+
+
+@njit(cache=True)
+def _unroll(points, step, v0, fraction, brake, stop, pose, velocity, present, half, own, idm, dt, margin):  # type: ignore[no-untyped-def]
+    """Speed profile behind whatever is on the path at each frame."""
+    count, frames = len(points), pose.shape[1]
+    s, v = np.zeros(frames), np.zeros(frames)
+    v[0] = v0
+    first_lead = np.inf
+    row = np.zeros(9)
+    row[8] = 1.0
+    for t in range(frames - 1):
+        x, y, _, limit = path_pose(points, 0, count, step, s[t])
+        ahead = 12.0 + 4.0 * v[t]
+        gap, lead = stop - s[t], 0.0
+        if gap < -1.0:
+            gap = np.inf
+        for j in range(len(pose)):
+            if not present[j, t]:
+                continue
+            reach = ahead + own[0] + half[j, 0] + half[j, 1] + 3.0
+            if (pose[j, t, 0] - x) ** 2 + (pose[j, t, 1] - y) ** 2 > reach * reach:
+                continue
+            row[0:3], row[3:5], row[5:7], row[7] = pose[j, t], half[j], velocity[j, t], margin
+            found = contact(points, 0, count, step, s[t], v[t], own[0], own[1], row, ahead, 0.0)
+            if found < gap:
+                _, _, yaw, _ = path_pose(points, 0, count, step, s[t] + found)
+                gap = found
+                lead = max(row[5] * np.cos(yaw) + row[6] * np.sin(yaw), 0.0)
+                if t == 0:
+                    first_lead = lead
+        a = _idm(v[t], limit * fraction, gap, v[t] - lead, idm)
+        if brake > 0.0:
+            a = min(a, -brake)
+        after = v[t] + a * dt
+        if after < 0.0:
+            s[t + 1], v[t + 1] = s[t] + v[t] * v[t] / (2.0 * max(-a, 1e-9)), 0.0
+        else:
+            s[t + 1], v[t + 1] = s[t] + (v[t] + 0.5 * a * dt) * dt, after
+    return s, v, first_lead
+
+
+@njit(cache=True)
+def _judge(points, step, s, v, pose, velocity, present, half, own, dt, inflate, look):  # type: ignore[no-untyped-def]
+    """First frames of a hit, of too little clearance, and of too short a time to collision."""
+    count, frames = len(points), pose.shape[1]
+    hit, close, ttc = frames, frames, frames
+    for t in range(frames):
+        x, y, yaw, _ = path_pose(points, 0, count, step, s[t])
+        c, sn = np.cos(yaw), np.sin(yaw)
+        for j in range(len(pose)):
+            if not present[j, t]:
+                continue
+            dx, dy = pose[j, t, 0] - x, pose[j, t, 1] - y
+            reach = (
+                2.0 * own[0] + half[j, 0] + half[j, 1] + v[t] + np.hypot(velocity[j, t, 0], velocity[j, t, 1])
+            )
+            if dx * dx + dy * dy > reach * reach:
+                continue
+            forward = dx * c + dy * sn
+            along = velocity[j, t, 0] * c + velocity[j, t, 1] * sn
+            # Whoever comes up from behind has to brake, unless the ego swerves in front of him.
+            if forward < -own[0] and along > 0.0 and abs(dx * sn - dy * c) < own[1] + half[j, 1]:
+                continue
+            if t < close and _touches(x, y, yaw, own[0] + inflate, own[1] + inflate, pose[j, t], half[j]):
+                close = t
+            if t < hit and _touches(x, y, yaw, own[0], own[1], pose[j, t], half[j]):
+                hit = t
+            for f in range(len(look)):
+                later = t + int(look[f] / dt + 0.5)
+                if t < ttc and later < frames and v[t] > 0.1 and present[j, later]:
+                    ex, ey = x + c * v[t] * look[f], y + sn * v[t] * look[f]
+                    ahead = (pose[j, later, 0] - x) * c + (pose[j, later, 1] - y) * sn
+                    if ahead > 0.0 and _touches(ex, ey, yaw, own[0], own[1], pose[j, later], half[j]):
+                        ttc = t
+    return hit, close, ttc
+
+
+def try_candidate(
+    points: np.ndarray,
+    step: float,
+    speed: float,
+    profile: tuple[float, float],
+    stop: float,
+    around: Surroundings,
+    half_size: np.ndarray,
+    idm: IdmParams,
+    dt: float,
+) -> Trial:
+    """Return what comes of driving along a path.
+
+    Args:
+        points: (N, 4) x, y, unwrapped yaw, speed limit of the box centre, from the present on.
+        step: arc length between them [m].
+        speed: present speed [m/s].
+        profile: fraction of the limit to aim for, and least deceleration (0 to leave it to the model).
+        stop: distance to a place to stop at [m], infinity without one.
+        around: predicted surroundings; its frames are `dt` apart.
+        half_size: (2,) half length and half width of the ego [m].
+        idm: how the ego accelerates and brakes.
+        dt: [s].
+    """
+    p = np.array(
+        [
+            idm.max_acceleration,
+            idm.comfortable_deceleration,
+            idm.headway,
+            idm.min_gap,
+            idm.exponent,
+            idm.max_deceleration,
+        ]
+    )
+    arrays = around.pose, around.velocity, around.present, around.half
+    s, v, lead = _unroll(points, step, speed, *profile, stop, *arrays, half_size, p, dt, 0.15)
+    hit, close, ttc = _judge(points, step, s, v, *arrays, half_size, dt, 0.3, np.array(LOOK_AHEADS))
+    return Trial(s, v, hit, close, ttc, lead)
