@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from simengine.datatypes.check import require_finite
 from simengine.datatypes.ego import StateIndex
 from simengine.datatypes.record import RolloutRecord
 from simengine.errors import ScenarioFormatError
@@ -97,6 +98,7 @@ def score_record(
     """
     parameters = parameters_of(mode)
     states = np.asarray(record.ego_states, dtype=np.float64)
+    require_finite(f"ego_states of record {record.token}", states)
     observation = _observe(record)
     reasons: dict[str, str] = {}
     logged = _logged_states(scenario, record) if reference_states is None else None
