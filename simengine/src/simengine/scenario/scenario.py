@@ -59,7 +59,9 @@ class Scenario:
     def __post_init__(self) -> None:
         t = len(self.timestamps_us)
         if not self.token or "/" in self.token:
-            raise ScenarioFormatError(f"a scenario has token {self.token!r}, expected a non-empty name without '/'")
+            raise ScenarioFormatError(
+                f"a scenario has token {self.token!r}, expected a non-empty name without '/'"
+            )
         try:
             require_shape("ego.pose", self.ego.pose, (t, 3))
             require_shape("agents.pose", self.agents.pose, (self.agents.num_agents, t, 3))
