@@ -9,16 +9,11 @@ from simengine.datatypes.state import SimState
 
 
 class RemotePolicy:
-    """Asks a planner; tells it when the rollout is over so that it can drop its history."""
+    """Asks a planner."""
 
-    def __init__(self, connection: PlannerConnection, token: str) -> None:
+    def __init__(self, connection: PlannerConnection) -> None:
         self._connection = connection
-        self._token = token
 
     def plan(self, observation: Observation, state: SimState) -> Plan:
         """Return the planner's plan; the privileged `state` is not sent."""
         return self._connection.plan(observation)
-
-    def close(self) -> None:
-        """End the rollout."""
-        self._connection.finish(self._token)

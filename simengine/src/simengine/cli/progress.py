@@ -14,7 +14,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from simengine.metrics.rows import ScoreRow
+from simengine.metrics.row import ScoreRow
 
 
 def make_progress(console: Console) -> Progress:

@@ -14,7 +14,7 @@ from simengine.datatypes.record import RolloutRecord
 from simengine.datatypes.record_io import load_record
 from simengine.errors import ConfigError
 from simengine.metrics.report import write_report
-from simengine.metrics.rows import ScoreRow
+from simengine.metrics.row import ScoreRow
 from simengine.metrics.table import read_scores_csv
 from simengine.runner.run_directory import RunDirectory
 from simengine.scenario.resample import resample

@@ -21,7 +21,7 @@ from simengine.config.compose import compose_run, presets, to_yaml
 from simengine.config.schema import RunConfig
 from simengine.errors import ConfigError
 from simengine.metrics.console import print_scores
-from simengine.metrics.rows import ScoreRow
+from simengine.metrics.row import ScoreRow
 from simengine.metrics.table import write_compat_csv, write_scores_csv, write_summary_json
 from simengine.runner.local import run_sequential
 from simengine.runner.run_directory import RunDirectory
@@ -89,14 +89,17 @@ def _conclude(config: RunConfig, directory: RunDirectory, rows: list[ScoreRow]) 
     """Write tables and report; return the exit code."""
     rows = sorted(rows, key=lambda row: row.token)
     root = directory.root
+    failed = [row for row in rows if row.status != "ok"]
     if config.metric != "none":
         write_scores_csv(root / "scores.csv", rows)
         write_compat_csv(root / f"all_scenes_pdm_averages_{config.traffic}.csv", rows)
         write_summary_json(root / "summary.json", rows)
         if config.report:
             write_run_report(root, config, rows)
-    print_scores(rows, root)
-    failed = [row for row in rows if row.status != "ok"]
+        print_scores(rows)
+    for row in failed if config.metric == "none" else []:
+        print(f"failed {row.token}: {row.error}")
+    print(f"results in {root}")
     return 1 if failed and not config.keep_going else 0
 
 

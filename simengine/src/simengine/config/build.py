@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from simengine.agents.expert import ExpertPolicy
-from simengine.agents.policy import EgoPolicy
 from simengine.agents.remote import RemotePolicy
 from simengine.agents.simple import ConstantVelocityPolicy, LogReplayPolicy
 from simengine.agents.traffic import IdmTraffic, LogReplay, TrafficModel
@@ -19,7 +18,7 @@ from simengine.render.build import make_backend
 from simengine.render.renderer import SceneRenderer
 from simengine.render.rig import nuplan_rig
 from simengine.runner.run_directory import RunDirectory
-from simengine.runner.worker import Handle, Worker, WorkerSettings
+from simengine.runner.worker import Handle, PolicySource, Worker, WorkerSettings
 from simengine.scenario.io import open_split
 from simengine.scenario.scenario import Scenario
 from simengine.sim.loop import Simulation
@@ -86,7 +85,6 @@ def build_worker(config: RunConfig) -> Worker:
         renderer,
         nuplan_rig(config.render.width_px, config.render.height_px, distortion=config.render.distortion),
     )
-    make_policy, close = _policy_factory(config)
     cameras = {"front": ("CAM_F0",), "all": None, "none": ()}[config.record.cameras]
     settings = WorkerSettings(
         seed=config.seed,
@@ -95,17 +93,14 @@ def build_worker(config: RunConfig) -> Worker:
         record_cameras=cameras,
         keep_records=config.record.rollouts,
     )
-    return Worker(simulation, make_policy, RunDirectory(output_dir(config)), settings, close)
+    return Worker(simulation, _policy_source(config), RunDirectory(output_dir(config)), settings)
 
 
 def _traffic_factory(name: str) -> Callable[[Scenario], TrafficModel]:
     return {"NR": LogReplay, "R": IdmTraffic}[name]
 
 
-def _policy_factory(
-    config: RunConfig,
-) -> tuple[Callable[[Scenario, Simulation], EgoPolicy], Callable[[], None]]:
-    """Return how to make an ego policy per scenario, and how to release what they share."""
+def _policy_source(config: RunConfig) -> PolicySource:
     if config.ego == "planner":
         bridge = config.bridge
         connection = PlannerClient(
@@ -115,8 +110,8 @@ def _policy_factory(
             retries=bridge.retries,
             server_key=load_public_key(Path(bridge.server_key_file)) if bridge.server_key_file else None,
         )
-        return (lambda scenario, _: RemotePolicy(connection, scenario.token)), connection.close
+        return PolicySource(lambda *_: RemotePolicy(connection), connection.finish, connection.close)
     simple = {"log_replay": LogReplayPolicy, "constant_velocity": ConstantVelocityPolicy}
     if config.ego in simple:
-        return (lambda scenario, _: simple[config.ego](scenario)), lambda: None
-    return (lambda scenario, simulation: ExpertPolicy(scenario, simulation.episode.traffic)), lambda: None
+        return PolicySource(lambda scenario, _: simple[config.ego](scenario))
+    return PolicySource(lambda scenario, simulation: ExpertPolicy(scenario, simulation.episode.traffic))

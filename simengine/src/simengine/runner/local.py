@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from simengine.metrics.rows import ScoreRow
+from simengine.metrics.row import ScoreRow
 from simengine.runner.worker import Handle, Worker
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import ray
 
 from simengine.errors import SimEngineError
-from simengine.metrics.rows import ScoreRow
+from simengine.metrics.row import ScoreRow
 from simengine.runner.worker import Handle, Worker
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 from simengine.errors import ConfigError
-from simengine.metrics.rows import ScoreRow, row_from_json, row_to_json
+from simengine.metrics.atomic import write_atomically
+from simengine.metrics.row import ScoreRow, row_from_json, row_to_json
 
 
 class RunDirectory:
@@ -61,14 +61,11 @@ class RunDirectory:
 
     def write(self, path: Path, text: str) -> None:
         """Write `text` to `path`, atomically."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(path.name + ".tmp")
-        temporary.write_text(text)
-        os.replace(temporary, path)
+        write_atomically(path, text.encode())
 
     def save_row(self, row: ScoreRow) -> None:
         """Write `row`: from now on its scenario is done."""
-        self.write(self.row(row.token), row_to_json(row))
+        write_atomically(self.row(row.token), row_to_json(row))
 
     def finished(self, tokens: list[str]) -> list[ScoreRow]:
         """Return the rows of `tokens` that were scored before; failed ones are to be run again."""

@@ -12,7 +12,7 @@ from simengine.agents.policy import EgoPolicy
 from simengine.datatypes.plan import Plan
 from simengine.datatypes.record_io import save_record
 from simengine.metrics.episode import score_record
-from simengine.metrics.rows import ScoreRow, failed_row, scored_row
+from simengine.metrics.row import ScoreRow, failed_row, row_of
 from simengine.runner.observations import ObservationCollector
 from simengine.runner.run_directory import RunDirectory
 from simengine.scenario.scenario import Scenario
@@ -52,26 +52,39 @@ class WorkerSettings:
     keep_records: bool = True
 
 
+@dataclass(frozen=True)
+class PolicySource:
+    """Where ego policies come from.
+
+    Attributes:
+        make: returns the policy of one scenario, given the scenario and the simulation it is reset in.
+        finish: called with the token when a scenario is over, however it ended.
+        close: releases what the policies share.
+    """
+
+    make: Callable[[Scenario, Simulation], EgoPolicy]
+    finish: Callable[[str], None] = lambda token: None
+    close: Callable[[], None] = lambda: None
+
+
 class Worker:
     """Drives scenarios one by one; everything it needs is given to it."""
 
     def __init__(
         self,
         simulation: Simulation,
-        make_policy: Callable[[Scenario, Simulation], EgoPolicy],
+        policies: PolicySource,
         directory: RunDirectory,
         settings: WorkerSettings,
-        close: Callable[[], None] = lambda: None,
     ) -> None:
         self._simulation = simulation
-        self._make_policy = make_policy
+        self._policies = policies
         self._directory = directory
         self._settings = settings
-        self._close = close
 
     def close(self) -> None:
         """Release connections."""
-        self._close()
+        self._policies.close()
 
     def run(self, handle: Handle) -> ScoreRow:
         """Return the row of one scenario; whatever goes wrong in it becomes a failed row.
@@ -83,7 +96,7 @@ class Worker:
             self._directory.failure(handle.token).unlink(missing_ok=True)
         except Exception as error:  # noqa: BLE001
             self._directory.write(self._directory.failure(handle.token), traceback.format_exc())
-            row = failed_row(handle.token, error, **self._labels(handle.token))
+            row = failed_row(handle.token, f"{type(error).__name__}: {error}", **self._labels(handle.token))
         self._directory.save_row(row)
         return row
 
@@ -99,7 +112,7 @@ class Worker:
         simulation, settings = self._simulation, self._settings
         state = simulation.reset(handle.load())
         scenario = simulation.episode.scenario
-        policy = self._make_policy(scenario, simulation)
+        policy = self._policies.make(scenario, simulation)
         collector = ObservationCollector(settings.record_cameras)
         plans: list[Plan] = []
         try:
@@ -111,7 +124,7 @@ class Worker:
                 is_last = len(plans) == simulation.protocol.num_decisions
                 state = simulation.finish(state, plan) if is_last else simulation.step(state, plan)
         finally:
-            policy.close()
+            self._policies.finish(scenario.token)
         labels = self._labels(handle.token)
         record = make_record(
             state, scenario, simulation.protocol, plans, collector.commands, labels["traffic"], labels["seed"]
@@ -121,8 +134,9 @@ class Worker:
         log = collector.finish(record)
         if log is not None:
             log.save(self._directory.observations(handle.token))
-        score = score_record(record, scenario, mode=settings.metric) if settings.metric else None
-        return scored_row(handle.token, score, record.content_hash(), **labels)
+        if settings.metric:
+            return row_of(record, score_record(record, scenario, mode=settings.metric))
+        return ScoreRow(handle.token, "ok", record_hash=record.content_hash(), **labels)
 
 
 def scenario_seed(run_seed: int, token: str) -> int:
