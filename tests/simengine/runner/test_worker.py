@@ -13,6 +13,7 @@ from simengine.dynamics.tracking import PerfectTracking
 from simengine.errors import ConfigError, PlannerTimeoutError
 from simengine.metrics.table import scores_hash
 from simengine.runner.local import run_sequential
+from simengine.runner.process_pool import run_processes
 from simengine.runner.run_directory import RunDirectory
 from simengine.runner.worker import PolicySource, Worker, WorkerSettings, scenario_seed
 from simengine.sim.loop import Simulation
@@ -99,6 +100,14 @@ def test_starting_over_forgets_rows(tmp_path):
 def test_seeds_depend_on_run_and_token_only():
     assert scenario_seed(0, "a") == scenario_seed(0, "a")
     assert len({scenario_seed(s, t) for s in (0, 1) for t in ("a", "b")}) == 4
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_rows_of_one(tmp_path):
+    handles = [StraightHandle(f"s{i}") for i in range(5)]
+    alone = list(run_sequential(handles, lambda: make_worker(tmp_path / "one")))
+    pooled = list(run_processes(handles, functools.partial(make_worker, tmp_path / "two"), num_workers=2))
+    assert scores_hash(pooled) == scores_hash(alone)
 
 
 @pytest.mark.ray

@@ -24,6 +24,7 @@ from simengine.metrics.console import print_scores
 from simengine.metrics.row import ScoreRow
 from simengine.metrics.table import write_compat_csv, write_scores_csv, write_summary_json
 from simengine.runner.local import run_sequential
+from simengine.runner.process_pool import run_processes
 from simengine.runner.run_directory import RunDirectory
 from simengine.runner.worker import Handle
 
@@ -75,13 +76,15 @@ def _rows(config: RunConfig, handles: list[Handle]) -> Iterator[ScoreRow]:
     build = functools.partial(build_worker, config)
     if config.worker == "sequential":
         return run_sequential(handles, build)
+    workers = config.num_workers or os.cpu_count() or 1
+    if config.worker == "processes":
+        return run_processes(handles, build, workers)
     try:
         from simengine.runner.ray_pool import run_ray
     except ImportError as error:
         raise ConfigError(
             "worker=ray needs the package ray, expected it to be installed: pip install 'simengine[ray]'"
         ) from error
-    workers = config.num_workers or os.cpu_count() or 1
     return run_ray(handles, build, workers, config.gpus_per_worker)
 
 

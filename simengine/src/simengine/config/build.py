@@ -30,7 +30,7 @@ CHOICES = {
     "traffic": ("NR", "R"),
     "controller": ("lqr", "perfect"),
     "metric": ("navsim_v1", "none"),
-    "worker": ("sequential", "ray"),
+    "worker": ("sequential", "processes", "ray"),
     "render.backend": ("cpu", "gsplat", "auto", "none"),
     "record.cameras": ("front", "all", "none"),
     "protocol.name": ("navsim",),

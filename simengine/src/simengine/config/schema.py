@@ -61,8 +61,8 @@ class RunConfig:
         traffic: NR (log replay) or R (reactive IDM).
         controller: lqr or perfect.
         metric: scoring mode, or none.
-        worker: sequential or ray.
-        num_workers: Ray workers; None for one per core.
+        worker: sequential, processes (of this machine) or ray.
+        num_workers: how many of them; None for one per core.
         gpus_per_worker: share of a GPU that each Ray worker reserves.
         seed: run seed.
         resume: keep what an interrupted run of the same configuration has done.
