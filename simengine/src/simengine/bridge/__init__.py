@@ -1,0 +1,1 @@
+"""The conversation between a simulator and a planner: over a socket, or in one process."""
