@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -61,10 +62,8 @@ def write_report(
         "page": _json(page),
         "scenes": "\n".join(scenes),
     }
-    content = _resource("template.html")
-    for name, text in parts.items():
-        before, after = content.split(f"{{{{{name}}}}}")
-        content = before + text + after
+    # One pass, so that braces in the inserted text are never taken for placeholders.
+    content = re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _resource("template.html"))
     write_atomically(path, content.encode())
 
 
@@ -72,7 +71,12 @@ def _worst_first(row: ScoreRow) -> tuple[int, float, float, str]:
     if row.status == "failed":
         return 0, 0.0, 0.0, row.token
     known = is_known(row.score)
-    return (1 if known else 2), (row.score if known else 0.0), row.success, row.token
+    return (
+        (1 if known else 2),
+        (row.score if known else 0.0),
+        (row.success if is_known(row.success) else 2.0),
+        row.token,
+    )
 
 
 def _row(row: ScoreRow, animated: bool) -> dict:

@@ -115,7 +115,7 @@
       line.append(element("td", { class: "token" }, row.token));
       for (const name of fields.slice(1, -1)) {
         const failed = row.status === "failed";
-        const pill = element("span", { class: "pill " + grade(row.values[name]), title: failed ? row.error : why(row, name) },
+        const pill = element("span", { class: "pill " + (failed && name === "score" ? "bad-pill" : grade(row.values[name])), title: failed ? row.error : why(row, name) },
           failed && name === "score" ? "failed" : shown(name, row.values[name]));
         line.append(element("td", { class: "num" }, pill));
       }
@@ -180,6 +180,10 @@
     context.setLineDash([]);
   }
 
+  function outline(context, rings, color, width, dash = []) {
+    if (rings) stroke(context, rings.map((ring) => [...ring, ring[0]]), color, width, dash);
+  }
+
   function box(context, pose, length, width, color, shift = 0) {
     context.save();
     context.translate(pose[0], pose[1]);
@@ -210,7 +214,7 @@
       x0 = Math.min(x0, u); x1 = Math.max(x1, u); y0 = Math.min(y0, v); y1 = Math.max(y1, v);
     }
     x0 -= 1500; x1 += 2800; y0 -= 1500; y1 += 1500;
-    const scale = Math.min(width / (x1 - x0), height / (y1 - y0), width / 5500);
+    const scale = Math.min(width / (x1 - x0), height / (y1 - y0), width / 7000);
     return { angle, scale, u: (x0 + x1) / 2, v: (y0 + y1) / 2 };
   }
 
@@ -255,10 +259,10 @@
     const map = scene.map;
     fill(context, map.walkway, css("walk"));
     fill(context, map.surface, css("road"));
-    stroke(context, map.surface && map.surface.map((ring) => ring.concat([ring[0]])), css("edge"), 1.2 * pixel);
-    stroke(context, map.lane && map.lane.map((ring) => ring.concat([ring[0]])), css("lane"), pixel);
+    outline(context, map.surface, css("edge"), 1.2 * pixel);
+    outline(context, map.lane, css("lane"), pixel);
     fill(context, map.crosswalk, css("cross"));
-    stroke(context, map.crosswalk && map.crosswalk.map((ring) => ring.concat([ring[0]])), css("edge"), pixel, [3 * pixel, 3 * pixel]);
+    outline(context, map.crosswalk, css("edge"), pixel, [3 * pixel, 3 * pixel]);
     stroke(context, map.center, css("center"), 1.2 * pixel, [10 * pixel, 10 * pixel]);
     stroke(context, map.lane_divider, css("lane"), 1.2 * pixel);
     stroke(context, map.solid, css("edge"), 1.4 * pixel);
@@ -351,11 +355,11 @@
     }
     const facts = element("div", { class: "facts" });
     for (const [name, reason] of Object.entries(row.reasons)) facts.append(element("div", {}, `${NAMES[name] || name}: ${reason}`));
-    const verdict = row.blame ? element("span", { class: row.values.success ? "muted" : "blame" }, row.blame)
+    const verdict = !known(row.values.no_at_fault_collisions) ? element("span", { class: "muted" }, "not scored") : row.blame ? element("span", { class: row.values.success ? "muted" : "blame" }, row.blame)
       : element("span", { class: "fine" }, "no violation");
     const head = element("div", { class: "head" }, element("span", { class: "token" }, row.token),
       element("span", { class: "pill " + grade(row.values.score), title: why(row, "score") }, "score " + shown("score", row.values.score)),
-      element("span", { class: "pill " + grade(row.values.success), title: why(row, "success") }, row.values.success ? "success" : "no success"), verdict);
+      element("span", { class: "pill " + grade(row.values.success), title: why(row, "success") }, !known(row.values.success) ? "success not known" : row.values.success ? "success" : "no success"), verdict);
     const side = element("div", { class: "side" }, image, badges, facts);
     const made = element("article", { class: "card", id: "card-" + index }, head,
       element("div", { class: "view" }, element("div", { class: "map" }, canvas), side),

@@ -36,7 +36,8 @@ def scene_data(scenario: Scenario, record: RolloutRecord, images: Sequence[bytes
     """
     states = np.asarray(record.ego_states, dtype=np.float64)
     origin = states[0, :2].copy()
-    logged = scenario.ego.pose[scenario.initial_frame :, :2]
+    last = scenario.initial_frame + round(len(states) * record.dt / scenario.dt)
+    logged = scenario.ego.pose[scenario.initial_frame : last + 1, :2]
     middle = 0.5 * (states[:, :2].min(axis=0) + states[:, :2].max(axis=0))
     vehicle = scenario.vehicle
     return {
@@ -81,14 +82,14 @@ def _lines(
     lines: Iterable[np.ndarray], origin: np.ndarray, window: shapely.Geometry, *, ring: bool
 ) -> list[list[int]]:
     made = []
-    for points in lines:
-        points = np.asarray(points, dtype=np.float64)[:, :2]
+    for line in lines:
+        points = np.asarray(line, dtype=np.float64)[:, :2]
         if len(points) < (3 if ring else 2):
             continue
         shape = shapely.make_valid(shapely.Polygon(points)) if ring else shapely.LineString(points)
         shape = shapely.intersection(shapely.simplify(shape, TOLERANCE), window)
         for part in shapely.get_parts(shape):
-            if shapely.get_type_id(part) == (3 if ring else 1):
+            if shapely.get_type_id(part) == (3 if ring else 1) and not shapely.is_empty(part):
                 edge = shapely.get_exterior_ring(part) if ring else part
                 coordinates = shapely.get_coordinates(edge)
                 made.append(_deltas(100.0 * ((coordinates[:-1] if ring else coordinates) - origin)))
