@@ -13,12 +13,13 @@ from simengine.datatypes.ego import EgoTrack
 from simengine.datatypes.vehicle import VehicleParams
 from simengine.errors import ScenarioFormatError
 from simengine.geometry.se2 import shift_forward
-from simengine.scenario.kinematics import ego_track
+from simengine.scenario.kinematics import ego_track, valid_runs
 from simengine.scenario.levels import Levels
 from simengine.scenario.recenter import Shift
 from simengine.scenario.restricted_pickle import load_pickle
 from simengine.scenario.route_finding import route_of_drive
 from simengine.scenario.scenario import Scenario
+from simengine.scenario.scene_cut import cut_scene
 from simengine.scenario.scene_map import SourceRules, clean_features, read_map
 from simengine.scenario.scene_tracks import (
     read_agents,
@@ -44,6 +45,7 @@ class Source:
         position_is_rear_axle: ego positions are rear axles, not box centres.
         smooth_velocity: agent velocities are derived from the positions.
         has_levels: heights are known, so that roads above or below can be left out.
+        broken_end: number of last frames that repeat earlier poses.
     """
 
     rules: SourceRules = field(default_factory=SourceRules)
@@ -51,6 +53,7 @@ class Source:
     position_is_rear_axle: bool = False
     smooth_velocity: bool = False
     has_levels: bool = False
+    broken_end: int = 0
 
 
 _SOURCES = {
@@ -60,6 +63,7 @@ _SOURCES = {
         VehicleParams(4.084, 1.73, 1.562, 2.588, 1.385),
         position_is_rear_axle=True,
         smooth_velocity=True,
+        broken_end=2,
     ),
     "waymo": Source(has_levels=True),
     "argoverse2": Source(vehicle=VehicleParams(4.877, 2.0, 1.473, 2.85, 1.36), has_levels=True),
@@ -115,9 +119,10 @@ def _convert(scene: Mapping, metadata: Mapping, token: str, file_name: str) -> S
     dataset = str(metadata.get("dataset", "unknown"))
     source = _SOURCES.get(dataset, Source())
     ego_id = str(metadata["sdc_id"])
-    clock = read_clock(metadata, scene.get("length"))
+    scene = _usable_part(scene, source)
+    metadata = scene["metadata"]
+    clock = read_clock(metadata, scene["length"])
     state = scene["tracks"][ego_id]["state"]
-    _require_ego_everywhere(track_valid(state, clock.frames))
     frame = initial_frame(clock, metadata.get("current_time_index"))
     ego, vehicle = _read_ego(state, metadata, source, clock)
     agents, left_out = read_agents(scene["tracks"], ego_id, clock.frames, clock.dt, source.smooth_velocity)
@@ -156,12 +161,14 @@ def _convert(scene: Mapping, metadata: Mapping, token: str, file_name: str) -> S
     )
 
 
-def _require_ego_everywhere(valid: np.ndarray) -> None:
-    if not valid.all():
-        raise ScenarioFormatError(
-            f"the ego is not valid in {int((~valid).sum())} of {len(valid)} frames, expected it in all: cut the log to "
-            "where the ego was recorded"
-        )
+def _usable_part(scene: Mapping, source: Source) -> dict:
+    """Return the scene cut to the longest time in which the ego is valid, less a broken end."""
+    frames = int(scene["length"])
+    valid = track_valid(scene["tracks"][str(scene["metadata"]["sdc_id"])]["state"], frames)
+    runs = valid_runs(valid[: frames - source.broken_end])
+    if not runs:
+        raise ScenarioFormatError("the ego is valid in no frame, expected it to be recorded: check sdc_id")
+    return cut_scene(scene, *max(runs, key=lambda run: run[1] - run[0]))
 
 
 def _read_ego(
