@@ -154,7 +154,7 @@ def blend_tiles(
         # Planes of one tile: transmittance, alive, red, green, blue, depth.
         state = np.zeros(6 * _PIXELS, np.float32)
         state[: 2 * _PIXELS] = _F(1.0)
-        _blend_tile(splats, rows, offsets[tile], offsets[tile + 1], _F(left), _F(top), height, len(depth) > 0, state)
+        _blend_tile(splats, rows, offsets[tile], offsets[tile + 1], _F(left), _F(top), height, state)
         for y in range(height):
             for x in range(width):
                 at = y * TILE_PX + x
@@ -175,14 +175,12 @@ def _blend_tile(
     left: float,
     top: float,
     height: int,
-    want_depth: bool,
     state: np.ndarray,
 ) -> None:
     """Blend one list into the planes of one tile.
 
     Rows of 16 pixels are handled by straight loops without branches, which the compiler turns into vector code.
     """
-    weight = np.empty(TILE_PX, np.float32)
     for k in range(start, stop):
         splat = splats[rows[k]]
         y0 = max(int(splat[1] - splat[11] - top), 0)
@@ -194,7 +192,7 @@ def _blend_tile(
         for y in range(y0, y1):
             dy = splat[1] - top - _F(0.5) - _F(y)
             slope, base = b * dy, c * dy * dy
-            at = y * TILE_PX
+            at = (y & (TILE_PX - 1)) * TILE_PX  # the mask shows the compiler that no index is negative
             for x in range(TILE_PX):
                 dx = dx0 - _F(x)
                 s = (a * dx + slope) * dx + base
@@ -212,14 +210,11 @@ def _blend_tile(
                 drawn = touched & (after > _F(MIN_TRANSMITTANCE))
                 state[_PIXELS + at + x] = _F(0.0) if ended else alive
                 state[at + x] = after if drawn else before
-                weight[x] = alpha * before if drawn else _F(0.0)
-            for x in range(TILE_PX):
-                state[2 * _PIXELS + at + x] += weight[x] * red
-                state[3 * _PIXELS + at + x] += weight[x] * green
-                state[4 * _PIXELS + at + x] += weight[x] * blue
-            if want_depth:
-                for x in range(TILE_PX):
-                    state[5 * _PIXELS + at + x] += weight[x] * z
+                weight = alpha * before if drawn else _F(0.0)
+                state[2 * _PIXELS + at + x] += weight * red
+                state[3 * _PIXELS + at + x] += weight * green
+                state[4 * _PIXELS + at + x] += weight * blue
+                state[5 * _PIXELS + at + x] += weight * z
         if (k - start) % _CHECK_EVERY == _CHECK_EVERY - 1 and not _any_alive(state, height):
             return
 

@@ -12,9 +12,9 @@ from simengine.errors import AssetError
 MAX_SH_DEGREE = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FlatGaussians:
-    """N Gaussians in one frame.
+    """N Gaussians in one frame; compared by identity, so that backends can remember what they saw.
 
     Attributes:
         means: (N, 3) float32 centres [m].

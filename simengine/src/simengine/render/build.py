@@ -1,0 +1,24 @@
+"""Backends by name."""
+
+from __future__ import annotations
+
+from simengine.errors import ConfigError, RenderBackendError
+from simengine.render.backend import RenderBackend
+from simengine.render.cpu_backend import CpuBackend
+from simengine.render.gsplat_backend import GsplatBackend
+
+BACKEND_NAMES = ("cpu", "gsplat", "auto")
+
+
+def make_backend(name: str = "auto") -> RenderBackend:
+    """Return the backend called `name`; `auto` takes gsplat where it works and the processor elsewhere."""
+    if name == "cpu":
+        return CpuBackend()
+    if name == "gsplat":
+        return GsplatBackend()
+    if name == "auto":
+        try:
+            return GsplatBackend()
+        except RenderBackendError:
+            return CpuBackend()
+    raise ConfigError(f"the render backend is {name!r}, expected one of {', '.join(BACKEND_NAMES)}")
