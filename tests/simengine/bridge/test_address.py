@@ -39,6 +39,7 @@ from simengine.errors import ConfigError
 def test_addresses(text: str, local: bool) -> None:
     address = parse_address(text)
     assert address.is_local == local
+    assert address.text == text.replace("localhost", "127.0.0.1")
     require_encryption(address, has_key=True)
     if not local:
         with pytest.raises(ConfigError, match="CURVE"):

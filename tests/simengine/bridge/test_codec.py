@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import fields, replace
 
 import numpy as np
@@ -16,7 +17,7 @@ from simengine.bridge.codec import decode_observation, decode_plan, pack_reply, 
 from simengine.bridge.messages import PlanReply, PlanRequest, unpack
 from simengine.datatypes.observation import Observation
 from simengine.datatypes.plan import Plan
-from simengine.errors import BridgeError, PlanError
+from simengine.errors import BridgeError, PlanError, SimEngineError
 
 FLOATS = st.floats(-1e6, 1e6)
 
@@ -134,3 +135,16 @@ def test_a_plan_that_is_not_finite_is_refused_on_arrival() -> None:
 def test_a_field_that_is_no_array_is_named() -> None:
     with pytest.raises(BridgeError, match="ego_pose is a list"):
         pack_request(1, make_observation(ego_pose=[0.0, 0.0, 0.0]))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_damaged_requests_raise_nothing_unexpected(data: st.DataObject) -> None:
+    frames = [bytearray(frame) for frame in pack_request(1, make_observation())]
+    for _ in range(data.draw(st.integers(1, 4))):
+        frame = frames[data.draw(st.integers(0, len(frames) - 1))]
+        frame[data.draw(st.integers(0, len(frame) - 1))] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(SimEngineError):
+        message, raw = unpack(frames)
+        assert isinstance(message, PlanRequest)
+        decode_observation(message.observation, FrameReader(raw, message.frame_sizes))

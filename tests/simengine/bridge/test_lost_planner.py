@@ -153,22 +153,26 @@ def test_signals_end_a_server_cleanly(start: Start, address: str, number: int) -
     assert not os.path.exists(address.removeprefix("ipc://"))
 
 
-def test_a_simulator_killed_in_the_middle(start: Start, address: str) -> None:
+@pytest.mark.parametrize("how", ["SIGKILL", "SIGINT", "exit"])
+def test_a_simulator_that_ends_in_the_middle(start: Start, address: str, how: str) -> None:
     before = set(os.listdir("/dev/shm"))
     process = start(0.2)
     code = (
         "import sys; sys.path.insert(0, sys.argv[2])\n"
         "from bridge_factories import make_observation\n"
         "from simengine.bridge.client import PlannerClient\n"
-        "PlannerClient(sys.argv[1]).plan(make_observation(size=(500, 500)))\n"
+        "client = PlannerClient(sys.argv[1])\n"
+        "client.plan(make_observation(size=(500, 500)))\n"
     )
     tests = str(Path(__file__).parents[2])
     simulator = subprocess.Popen(
         [sys.executable, "-c", code, address, tests], stderr=subprocess.PIPE, text=True
     )
     assert process.stdout.readline() == "planning\n"
-    simulator.kill()
-    assert simulator.communicate()[1] == ""
+    if how != "exit":  # else it ends by itself, without closing its client
+        simulator.send_signal(getattr(signal, how))
+    errors = simulator.communicate(timeout=10)[1]
+    assert errors == "" or (how == "SIGINT" and errors.endswith("KeyboardInterrupt\n"))
     assert set(os.listdir("/dev/shm")) == before
     with PlannerClient(address) as client:
         wait_until(lambda: client.plan(make_observation("next")).vocabulary_index >= 2)

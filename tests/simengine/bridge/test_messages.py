@@ -9,8 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge_factories import make_observation
-from simengine.bridge.codec import pack_request
 from simengine.bridge.messages import (
     PROTOCOL,
     Attach,
@@ -75,12 +73,3 @@ def test_what_is_no_message_is_refused(frames: list[bytes]) -> None:
 def test_random_bytes_never_raise_anything_else(frames: list[bytes]) -> None:
     with contextlib.suppress(BridgeError):
         unpack(frames)
-
-
-@given(st.data())
-def test_damaged_requests_never_raise_anything_else(data: st.DataObject) -> None:
-    header = bytearray(pack_request(1, make_observation())[0])
-    for _ in range(data.draw(st.integers(1, 5))):
-        header[data.draw(st.integers(0, len(header) - 1))] = data.draw(st.integers(0, 255))
-    with contextlib.suppress(BridgeError):
-        unpack([bytes(header)])

@@ -23,7 +23,7 @@ class Address:
     """A checked address.
 
     Attributes:
-        text: as given.
+        text: as given, with `localhost` as a number.
         socket_path: file of an `ipc://` address, else None.
         is_local: whether it can only be reached from the same host.
     """
@@ -31,6 +31,11 @@ class Address:
     text: str
     socket_path: Path | None
     is_local: bool
+
+    @property
+    def is_ipv6(self) -> bool:
+        """Whether the host is given as an IPv6 number."""
+        return self.text.startswith("tcp://[")
 
 
 def parse_address(text: str) -> Address:
@@ -50,6 +55,8 @@ def parse_address(text: str) -> Address:
         return Address(text, Path(rest), True)
     host, colon, port = rest.rpartition(":")
     if scheme == "tcp" and host and colon and (port == "*" or (port.isdigit() and int(port) < 65536)):
+        if host == "localhost":  # sockets listen at numbers, not at names
+            text, host = f"tcp://127.0.0.1:{port}", "127.0.0.1"
         return Address(text, None, _is_loopback(host.strip("[]")))
     raise ConfigError(
         f"bridge address {text!r} is not understood, expected ipc:///absolute/path or tcp://host:port"
@@ -132,9 +139,16 @@ def prepare_socket_path(path: Path) -> None:
     )
 
 
+def remove_socket_file(path: Path, inode: int) -> None:
+    """Remove the socket file at `path` if it is still the one with `inode`."""
+    try:
+        if path.lstat().st_ino == inode:
+            path.unlink()
+    except FileNotFoundError:
+        return
+
+
 def _is_loopback(host: str) -> bool:
-    if host in ("localhost", "lo"):
-        return True
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

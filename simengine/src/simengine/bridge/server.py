@@ -11,7 +11,13 @@ from types import FrameType
 
 import zmq
 
-from simengine.bridge.address import Address, parse_address, prepare_socket_path, require_encryption
+from simengine.bridge.address import (
+    Address,
+    parse_address,
+    prepare_socket_path,
+    remove_socket_file,
+    require_encryption,
+)
 from simengine.bridge.batch import PlannerFault, forget_safely, plan_each
 from simengine.bridge.codec import pack_reply
 from simengine.bridge.curve import CurveKeys
@@ -76,7 +82,9 @@ class PlannerServer:
             self._context.destroy(0)
             raise
         self.address = router.getsockopt_string(zmq.LAST_ENDPOINT)
-        welcome = Welcome(PROTOCOL, planner.name, dict(metadata or {}))
+        self._socket_path = parsed.socket_path
+        self._inode = 0 if self._socket_path is None else self._socket_path.lstat().st_ino
+        welcome = Welcome(PROTOCOL, str(planner.name), {str(k): str(v) for k, v in (metadata or {}).items()})
         self._router = router
         self._mailroom = Mailroom(self._context, router, self._inbox, welcome, session_timeout)
         self._outbox = Outbox(self._context)
@@ -105,6 +113,8 @@ class PlannerServer:
             self._outbox.stop()
             self._mailroom.join(5.0)
         self._context.destroy(500)
+        if self._socket_path is not None:
+            remove_socket_file(self._socket_path, self._inode)
 
     def __enter__(self) -> PlannerServer:
         return self
@@ -143,7 +153,7 @@ def _bind(context: zmq.Context, address: Address, keys: CurveKeys | None) -> zmq
     router = context.socket(zmq.ROUTER)
     router.setsockopt(zmq.LINGER, 0)
     router.setsockopt(zmq.MAXMSGSIZE, _MAX_FRAME_BYTES)
-    router.setsockopt(zmq.IPV6, 1)
+    router.setsockopt(zmq.IPV6, address.is_ipv6)
     router.setsockopt(zmq.TCP_KEEPALIVE, 1)
     if keys is not None:
         router.curve_server = True
