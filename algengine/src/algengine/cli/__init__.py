@@ -1,0 +1,1 @@
+"""Command line of `algengine`; heavy imports happen inside the commands."""

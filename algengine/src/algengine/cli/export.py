@@ -1,0 +1,45 @@
+"""Write a training checkpoint as small half-precision weights for serving."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from pathlib import Path
+
+EXAMPLE = """example:
+  algengine export experiments/vadv2_demo/last_checkpoint out/vadv2_demo --config vadv2_demo
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("checkpoint", type=Path, help="checkpoint, or the file last_checkpoint of a work dir")
+    parser.add_argument("output", type=Path, help="folder for weights.pth, config.py and the training log")
+    parser.add_argument("--config", required=True, help="config that the checkpoint was trained with")
+    parser.add_argument(
+        "--cfg-options", nargs="*", default=[], metavar="KEY=VALUE", help="overrides used in training"
+    )
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Export and print the size."""
+    from algengine import __version__
+    from algengine.engine.configs import load_config
+    from algengine.engine.weights import WEIGHTS_NAME, export_weights
+
+    config = load_config(arguments.config, arguments.cfg_options)
+    checkpoint = arguments.checkpoint
+    if checkpoint.name == "last_checkpoint" and checkpoint.is_file():
+        checkpoint = Path(checkpoint.read_text().strip())
+    metadata = {
+        "config": Path(arguments.config).stem,
+        "version": __version__,
+        "epochs": int(config.train_cfg.max_epochs),
+    }
+    size = export_weights(checkpoint, config, arguments.output / WEIGHTS_NAME, metadata)
+    config.dump(arguments.output / "config.py")
+    logs = sorted(checkpoint.parent.glob("*/*.log"))
+    if logs:
+        shutil.copyfile(logs[-1], arguments.output / "train.log")
+    print(f"{arguments.output / WEIGHTS_NAME}: {size / 1e6:.2f} MB")
+    return 0

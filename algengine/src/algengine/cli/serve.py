@@ -1,0 +1,40 @@
+"""Serve a planner to simulators over the bridge."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+EXAMPLE = """example:
+  algengine serve --model vadv2_demo --address ipc:///tmp/planner.ipc
+  algengine serve configs/alg/vadv2_demo.py experiments/vadv2_demo/weights.pth --address ipc:///tmp/planner.ipc
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("config", nargs="?", help="config of the planner; not needed for exported weights")
+    parser.add_argument("checkpoint", nargs="?", type=Path, help="exported weights or training checkpoint")
+    parser.add_argument("--model", help="name of shipped weights, instead of config and checkpoint")
+    parser.add_argument("--address", required=True, help="ipc://... or tcp://...")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument(
+        "--threads", type=int, default=2, help="CPU threads; part of what makes results repeatable"
+    )
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Load the planner and answer until told to stop."""
+    from algengine.serving.load import load_planner
+    from algengine.serving.server import serve
+
+    planner = load_planner(
+        config=arguments.config,
+        checkpoint=arguments.checkpoint,
+        model=arguments.model,
+        device=arguments.device,
+        threads=arguments.threads,
+    )
+    print(f"{planner.name} on {planner.device} listens at {arguments.address}", flush=True)
+    serve(planner, arguments.address)
+    return 0

@@ -1,0 +1,32 @@
+"""Train a planner from a config."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+EXAMPLE = """example:
+  algengine train vadv2_demo --work-dir experiments/vadv2_demo
+  algengine train vadv2_demo --device cpu --cfg-options train_cfg.max_epochs=1 train_dataloader.batch_size=2
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("config", help="path of a config, or the name of a shipped one")
+    parser.add_argument("--work-dir", type=Path, help="default: experiments/<config name>")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument(
+        "--cfg-options", nargs="*", default=[], metavar="KEY=VALUE", help="override keys of the config"
+    )
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Train and print where the checkpoint is."""
+    from algengine.engine.configs import load_config
+    from algengine.engine.train import train
+
+    config = load_config(arguments.config, arguments.cfg_options)
+    work_dir = arguments.work_dir or Path("experiments") / Path(arguments.config).stem
+    print(f"checkpoint: {train(config, work_dir, arguments.device)}")
+    return 0

@@ -1,0 +1,204 @@
+"""Clips of consecutive frames from observation logs.
+
+Q frames per clip, N cameras, H history steps, T future poses.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from algengine.datasets.bev_labels import LabelGrid, load_labels, shift_labels, unpack_labels
+from algengine.datasets.frames import camera_inputs, decode_jpeg, future_in_ego, motion_between
+from algengine.datasets.futures import find_recordings
+from algengine.datasets.perturb import Perturbation, displaced_future
+from algengine.errors import RecordingError
+from algengine.registry import DATASETS
+from algengine.structures.planning_sample import PlanningDataSample
+from simengine.datatypes.observation_log import ObservationLog
+from simengine.geometry.se2 import to_local, to_parent
+
+
+@dataclass(frozen=True)
+class _Clip:
+    log: int
+    first: int
+
+
+def in_validation(name: str, share: float) -> bool:
+    """Return whether the log `name` is held out; decided by its name alone, so that it never changes sides."""
+    digest = hashlib.sha256(name.encode()).digest()
+    return int.from_bytes(digest[:4], "big") < share * 2**32
+
+
+@DATASETS.register_module()
+class RecordingDataset(Dataset):
+    """Clips from recordings, images decoded on demand.
+
+    Args:
+        root: folder with observation logs.
+        part: `train`, `val` or `all`; logs are split by name.
+        clip_length: frames per clip Q.
+        clip_stride: frames between the starts of clips of one log.
+        image_size: width and height of the images [px].
+        cameras: channels to use, in this order; empty for those of the first log.
+        num_poses: future poses T.
+        pose_dt: time between them [s].
+        val_share: share of logs held out.
+        min_future: recorded future poses that each frame of a clip needs.
+        label_grid: arguments of `LabelGrid` of the label rasters beside the logs, None to do without.
+        perturbation: arguments of `Perturbation`, for training.
+        seed: of the perturbation.
+        limit: most logs to read, 0 for all.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        part: str = "train",
+        clip_length: int = 4,
+        clip_stride: int = 2,
+        image_size: Sequence[int] = (320, 180),
+        cameras: Sequence[str] = (),
+        num_poses: int = 40,
+        pose_dt: float = 0.1,
+        val_share: float = 0.1,
+        min_future: int = 40,
+        label_grid: dict | None = None,
+        perturbation: dict | None = None,
+        seed: int = 0,
+        limit: int = 0,
+    ) -> None:
+        self.clip_length, self.num_poses, self.pose_dt = clip_length, num_poses, pose_dt
+        self.image_size = (image_size[0], image_size[1])
+        self.perturbation = Perturbation(**(perturbation or {}))
+        self.seed = seed
+        self.label_grid = LabelGrid(**label_grid) if label_grid else None
+        self.paths = [
+            p
+            for p in find_recordings(root)
+            if part == "all" or in_validation(p.stem, val_share) == (part == "val")
+        ]
+        self.paths = self.paths[:limit] if limit else self.paths
+        self.logs = [ObservationLog.load(path) for path in self.paths]
+        if not self.logs:
+            raise RecordingError(f"no log of {root} falls into the part {part!r}: record more scenarios")
+        self.cameras = tuple(cameras) or tuple(c.name for c in self.logs[0].cameras)
+        self._order = [self._camera_order(log, path) for log, path in zip(self.logs, self.paths, strict=True)]
+        self.clips = self._cut(clip_stride, min_future)
+        self._label_cache: dict[int, np.ndarray] = {}
+        if self.label_grid:
+            self._label_cache = {i: load_labels(path) for i, path in enumerate(self.paths)}
+
+    @property
+    def metainfo(self) -> dict:
+        """Facts the evaluator may ask for."""
+        return {"cameras": self.cameras, "pose_dt": self.pose_dt}
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __getitem__(self, index: int) -> dict:
+        """Return `inputs` (tensors) and `data_samples` of one clip."""
+        clip = self.clips[index]
+        log = self.logs[clip.log]
+        frames = range(clip.first, clip.first + self.clip_length)
+        shift = self._draw_shift(log, clip)
+        arrays = {"images": self._images(clip, frames)}
+        arrays |= camera_inputs([log.cameras[i] for i in self._order[clip.log]], self.image_size, shift)
+        arrays |= self._status(log, frames, shift)
+        future, valid = self._futures(log, frames, shift)
+        if self.label_grid:
+            packed = self._label_cache[clip.log][clip.first : clip.first + self.clip_length]
+            arrays["bev_labels"] = unpack_labels(packed, self.label_grid)
+            if shift is not None:
+                arrays["bev_labels"] = shift_labels(arrays["bev_labels"], shift, self.label_grid)
+        sample = PlanningDataSample(metainfo={"token": log.token, "first_frame": clip.first})
+        sample.gt_trajectory, sample.gt_valid = torch.from_numpy(future), torch.from_numpy(valid)
+        return {
+            "inputs": {k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in arrays.items()},
+            "data_samples": sample,
+        }
+
+    def _camera_order(self, log: ObservationLog, path: Path) -> list[int]:
+        names = [c.name for c in log.cameras]
+        missing = [name for name in self.cameras if name not in names]
+        if missing:
+            raise RecordingError(
+                f"{path} has cameras {names}, expected also {missing}: record it with the same rig"
+            )
+        return [names.index(name) for name in self.cameras]
+
+    def _cut(self, stride: int, min_future: int) -> list[_Clip]:
+        clips = []
+        for i, log in enumerate(self.logs):
+            frames_per_pose = round(self.pose_dt / log.state_dt)
+            left = (len(log.ego_states) - 1 - log.decision_frames) // frames_per_pose
+            # Only clips all of whose frames have their future.
+            last_start = int(np.sum(left >= min_future)) - self.clip_length
+            clips += [_Clip(i, start) for start in range(last_start, -1, -stride)]
+        if not clips:
+            raise RecordingError(
+                f"no log has {self.clip_length} decisions and {min_future * self.pose_dt:.1f} s of future: record longer"
+            )
+        return clips
+
+    def _draw_shift(self, log: ObservationLog, clip: _Clip) -> np.ndarray | None:
+        if self.perturbation.probability <= 0:
+            return None
+        # Torch's generator differs between workers and epochs and is seeded by the runner.
+        rng = np.random.default_rng(int(torch.randint(2**31, ()).item()) + self.seed)
+        return self.perturbation.draw(rng, float(log.velocity_history[clip.first, -1, 0]))
+
+    def _images(self, clip: _Clip, frames: range) -> np.ndarray:
+        log, order = self.logs[clip.log], self._order[clip.log]
+        return np.stack(
+            [np.stack([decode_jpeg(log.jpegs[f][i], self.image_size) for i in order]) for f in frames]
+        )
+
+    def _status(self, log: ObservationLog, frames: range, shift: np.ndarray | None) -> dict[str, np.ndarray]:
+        picked = slice(frames.start, frames.stop)
+        history = log.ego_history[picked].astype(np.float64)
+        previous = [max(f - 1, frames.start) for f in frames]
+        motion = [
+            motion_between(log.ego_pose[p], log.ego_pose[f]) for p, f in zip(previous, frames, strict=True)
+        ]
+        motion = np.stack(motion).astype(np.float64)
+        if shift is not None:
+            # The pretended car was displaced all along: the same rigid shift before and after the motion.
+            history = np.stack([displaced_motion(past, shift) for past in history])
+            motion = displaced_motion(motion, shift)
+        return {
+            "motion": motion.astype(np.float32),
+            "history": history.astype(np.float32),
+            "velocity": log.velocity_history[picked].astype(np.float32),
+            "acceleration": log.acceleration_history[picked].astype(np.float32),
+            "command": log.command_history[picked].astype(np.int64),
+            "history_valid": log.history_valid[picked],
+        }
+
+    def _futures(
+        self, log: ObservationLog, frames: range, shift: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        stride = round(self.pose_dt / log.state_dt)
+        futures, valid = [], []
+        for f in frames:
+            row = int(log.decision_frames[f])
+            future, exists = future_in_ego(log.ego_states, row, log.ego_pose[f], self.num_poses, stride)
+            if shift is not None:
+                future = displaced_future(future, shift, self.pose_dt, self.perturbation.return_time)
+            futures.append(future.astype(np.float32))
+            valid.append(exists)
+        return np.stack(futures), np.stack(valid)
+
+
+def displaced_motion(motion: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """Return poses (M, 3), given between real ego frames, between frames displaced by `shift` (3,) at both ends."""
+    displaced_here = np.stack([to_parent(pose, shift[None])[0] for pose in motion])
+    return to_local(shift, displaced_here)

@@ -1,0 +1,1 @@
+"""Thin drivers over the MMEngine Runner, and the weights file."""

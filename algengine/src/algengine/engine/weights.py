@@ -1,0 +1,133 @@
+"""The weights file: half-precision tensors and plain facts, nothing that can run code.
+
+A file holds `format`, `version`, `state_dict` (matrices as float16, the rest as float32), `model` (the model's config as
+JSON) and `metadata` (JSON).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+
+from algengine import registry
+from algengine.errors import CheckpointError
+from algengine.planners.vadv2 import VADv2
+
+FORMAT = "algengine.weights"
+VERSION = 1
+WEIGHTS_NAME = "weights.pth"
+_TRAINING_ONLY = ("bev_head.",)
+_FULL_PRECISION = ("head.vocabulary", "running_mean", "running_var", "num_batches_tracked")
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Contents of a weights file.
+
+    Attributes:
+        state_dict: float32 tensors.
+        model: config of the model.
+        metadata: facts about the training.
+    """
+
+    state_dict: dict[str, torch.Tensor]
+    model: dict
+    metadata: dict
+
+
+def load_checkpoint(path: Path) -> dict:
+    """Return the contents of any torch file that holds tensors and plain values only.
+
+    Raises:
+        CheckpointError: the file is missing, truncated, or holds objects.
+    """
+    if not Path(path).is_file():
+        raise CheckpointError(
+            f"there is no checkpoint at {path}, expected a weights file: train and export one first"
+        )
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (
+        RuntimeError,
+        OSError,
+        EOFError,
+        ValueError,
+        KeyError,
+        pickle.UnpicklingError,
+        zipfile.BadZipFile,
+    ) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CheckpointError(f"the checkpoint {path} cannot be read ({reason}): export it again") from error
+    if not isinstance(content, dict) or not isinstance(content.get("state_dict"), dict):
+        raise CheckpointError(f"the checkpoint {path} holds no state_dict, expected weights of a planner")
+    return content
+
+
+def export_weights(checkpoint: Path, config: Config, path: Path, metadata: dict) -> int:
+    """Write the weights of a training checkpoint without training-only parts; return the file's size in bytes."""
+    state = load_checkpoint(checkpoint)["state_dict"]
+    kept = {k: _narrow(k, v) for k, v in state.items() if not k.startswith(_TRAINING_ONLY)}
+    model = config.model.to_dict() | {"bev_head": None}
+    content = {
+        "format": FORMAT,
+        "version": VERSION,
+        "state_dict": kept,
+        "model": json.dumps(model),
+        "metadata": json.dumps(metadata, sort_keys=True),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    torch.save(content, temporary)
+    os.replace(temporary, path)
+    return path.stat().st_size
+
+
+def load_weights(path: Path) -> Weights:
+    """Return the contents of a file written by `export_weights`.
+
+    Raises:
+        CheckpointError: the file is missing, corrupt or of another format.
+    """
+    content = load_checkpoint(path)
+    if content.get("format") != FORMAT or content.get("version") != VERSION:
+        raise CheckpointError(
+            f"{path} is {content.get('format', 'a training checkpoint')}, expected {FORMAT} version {VERSION}: "
+            "export it with `algengine export`"
+        )
+    state = {k: v.float() if v.is_floating_point() else v for k, v in content["state_dict"].items()}
+    return Weights(state, json.loads(content["model"]), json.loads(content["metadata"]))
+
+
+def build_planner(model: dict, state_dict: dict[str, torch.Tensor] | None = None) -> VADv2:
+    """Return a model in evaluation mode.
+
+    Args:
+        model: its config.
+        state_dict: its weights, None for random ones.
+
+    Raises:
+        CheckpointError: the weights belong to another model.
+    """
+    planner = registry.MODELS.build(model | {"init_cfg": None})
+    if state_dict is not None:
+        try:
+            planner.load_state_dict(state_dict)
+        except RuntimeError as error:
+            raise CheckpointError(
+                f"the weights do not fit the model of the config ({str(error).splitlines()[1].strip()}): use the config "
+                "that they were trained with"
+            ) from error
+    return planner.eval()
+
+
+def _narrow(name: str, value: torch.Tensor) -> torch.Tensor:
+    if value.is_floating_point() and not name.endswith(_FULL_PRECISION):
+        return value.half().contiguous()
+    return value.contiguous()

@@ -1,0 +1,6 @@
+"""Heads on the bird's-eye-view map."""
+
+from algengine.heads.bev_segmentation import BEVSegmentationHead
+from algengine.heads.trajectory_scoring import TrajectoryScoringHead
+
+__all__ = ["BEVSegmentationHead", "TrajectoryScoringHead"]

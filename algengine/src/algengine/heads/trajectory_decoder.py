@@ -1,0 +1,81 @@
+"""Plan queries read the bird's-eye-view map along their own path.
+
+B batch, K plans, S steps along a plan, M heads, P points, C channels.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from algengine.models.bev.grid import BEVGrid
+from algengine.models.layers.deformable import deformable_sample, init_directional_offsets
+from algengine.models.layers.feed_forward import FeedForward
+
+
+class PathAttention(nn.Module):
+    """Deformable attention at S poses of each plan; offsets are in metres in the frame of each pose.
+
+    What is read at different steps stays apart until the output layer, so the plan knows where along it something is.
+    """
+
+    def __init__(
+        self, dims: int, heads: int, steps: int, points: int, grid: BEVGrid, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.heads, self.steps, self.points, self.grid = heads, steps, points, grid
+        self.offsets = nn.Linear(dims, heads * steps * points * 2)
+        self.weights = nn.Linear(dims, heads * steps * points)
+        self.value = nn.Conv2d(dims, dims, 1)
+        self.output = nn.Sequential(nn.Linear(steps * dims, dims), nn.LayerNorm(dims), nn.ReLU(inplace=True))
+        self.dropout = nn.Dropout(dropout)
+        init_directional_offsets(self.offsets, heads, steps, points)
+        nn.init.zeros_(self.weights.weight)
+        nn.init.zeros_(self.weights.bias)
+
+    def forward(self, query: Tensor, bev: Tensor, anchors: Tensor) -> Tensor:
+        """Return updated queries (B, K, C).
+
+        Args:
+            query: (B, K, C).
+            bev: (B, C, rows, cols).
+            anchors: (K, S, 3) poses to read at, in the ego frame [m, m, rad].
+        """
+        batch, plans, dims = query.shape
+        shape = (batch, plans, self.heads, self.steps, self.points)
+        local = self.offsets(query).reshape(*shape, 2)
+        cos, sin = anchors[:, None, :, None, 2].cos(), anchors[:, None, :, None, 2].sin()
+        turned = torch.stack(
+            [cos * local[..., 0] - sin * local[..., 1], sin * local[..., 0] + cos * local[..., 1]], dim=-1
+        )
+        places = self.grid.normalize(anchors[:, None, :, None, :2] + turned)  # B, K, M, S, P, 2
+        weights = self.weights(query).reshape(shape).softmax(-1)
+        read = self._read(self.value(bev), places, weights)
+        return query + self.dropout(self.output(read.reshape(batch, plans, self.steps * dims)))
+
+    def _read(self, value: Tensor, places: Tensor, weights: Tensor) -> Tensor:
+        batch, plans = places.shape[:2]
+        # Steps become queries of their own: (B, K * S, M, one level, P, 2).
+        places = places.permute(0, 1, 3, 2, 4, 5).reshape(
+            batch, plans * self.steps, self.heads, 1, self.points, 2
+        )
+        weights = weights.permute(0, 1, 3, 2, 4).reshape(
+            batch, plans * self.steps, self.heads, 1, self.points
+        )
+        return deformable_sample([value], places, weights)
+
+
+class TrajectoryDecoderLayer(nn.Module):
+    """Path attention, norm and feed-forward."""
+
+    def __init__(
+        self, dims: int, heads: int, steps: int, points: int, grid: BEVGrid, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.attention = PathAttention(dims, heads, steps, points, grid, dropout)
+        self.norm = nn.LayerNorm(dims)
+        self.feed_forward = FeedForward(dims, 2 * dims, dropout)
+
+    def forward(self, query: Tensor, bev: Tensor, anchors: Tensor) -> Tensor:
+        """Return updated queries (B, K, C)."""
+        return self.feed_forward(self.norm(self.attention(query, bev, anchors)))

@@ -1,0 +1,6 @@
+"""Network parts between images and a bird's-eye-view map."""
+
+from algengine.models.bev.encoder import BEVEncoder
+from algengine.models.data_preprocessor import PlanningDataPreprocessor
+
+__all__ = ["BEVEncoder", "PlanningDataPreprocessor"]

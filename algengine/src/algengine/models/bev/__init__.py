@@ -1,0 +1,1 @@
+"""The bird's-eye-view encoder and its parts."""

@@ -1,0 +1,61 @@
+"""Moves a batch to the device and turns bytes into normalised images there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.model import BaseDataPreprocessor
+from torch import Tensor
+from torch.nn import functional as F
+
+from algengine.registry import MODELS
+
+
+@MODELS.register_module()
+class PlanningDataPreprocessor(BaseDataPreprocessor):
+    """Stacks samples, copies them to the device as bytes, then normalises and pads the images.
+
+    Args:
+        mean: RGB mean in [0, 255].
+        std: RGB standard deviation in [0, 255].
+        pad_divisor: images are padded at the right and the bottom to multiples of this [px].
+        brightness: training only: each clip's images are scaled by a factor in 1 +- this.
+    """
+
+    def __init__(
+        self,
+        mean: Sequence[float] = (123.675, 116.28, 103.53),
+        std: Sequence[float] = (58.395, 57.12, 57.375),
+        pad_divisor: int = 32,
+        brightness: float = 0.0,
+    ) -> None:
+        super().__init__(non_blocking=True)
+        self.pad_divisor = pad_divisor
+        self.brightness = brightness
+        self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """Return the batch on the device with `inputs["images"]` (B, Q, N, 3, H, W) float, normalised and padded.
+
+        Args:
+            data: `inputs` (tensors, or lists of one tensor per sample) and `data_samples`.
+            training: whether to augment.
+        """
+        inputs = {
+            key: torch.stack(v) if isinstance(v, (list, tuple)) else v for key, v in data["inputs"].items()
+        }
+        inputs = self.cast_data(inputs)
+        inputs["images"] = self.normalize(inputs["images"], training)
+        return {"inputs": inputs, "data_samples": self.cast_data(data.get("data_samples"))}
+
+    def normalize(self, images: Tensor, training: bool = False) -> Tensor:
+        """Return images (..., H', W', 3) uint8 as (..., 3, H, W) float with padding on the right and the bottom."""
+        images = images.movedim(-1, -3).float()
+        if training and self.brightness > 0:
+            factor = 1 + self.brightness * (2 * torch.rand(len(images), device=images.device) - 1)
+            images = (images * factor.view(-1, *[1] * (images.dim() - 1))).clamp(max=255.0)
+        images = (images - self.mean) / self.std
+        height, width = images.shape[-2:]
+        return F.pad(images, (0, -width % self.pad_divisor, 0, -height % self.pad_divisor))

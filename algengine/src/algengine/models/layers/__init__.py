@@ -1,0 +1,1 @@
+"""Plain torch layers shared by encoder and head."""

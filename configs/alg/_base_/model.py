@@ -1,0 +1,57 @@
+# VADv2 at reduced size: 8 cameras of 320 x 180, 1.28 m cells, a vocabulary of 512 plans.
+x_range = (-12.8, 57.6)
+y_range = (-25.6, 25.6)
+cell = 1.28
+dims = 64
+layers = ('drivable', 'centerline', 'crosswalk', 'red_light', 'vehicle', 'person', 'obstacle', 'vehicle_1s', 'vehicle_2s')
+
+model = dict(
+    type='VADv2',
+    image_size=(320, 180),
+    autocast='bfloat16',
+    data_preprocessor=dict(type='PlanningDataPreprocessor', pad_divisor=32, brightness=0.15),
+    backbone=dict(
+        type='mmdet.ResNet',
+        depth=18,
+        base_channels=16,
+        stem_channels=16,
+        out_indices=(1, 2, 3),
+        norm_cfg=dict(type='BN', requires_grad=True),
+        norm_eval=False,
+        style='pytorch'),
+    neck=dict(type='mmdet.FPN', in_channels=[32, 64, 128], out_channels=dims, num_outs=2, start_level=0, end_level=1),
+    bev_encoder=dict(
+        type='BEVEncoder',
+        dims=dims,
+        heads=4,
+        levels=2,
+        num_layers=2,
+        num_cameras=8,
+        heights=(0.0, 0.8, 1.6, 3.0),
+        x_range=x_range,
+        y_range=y_range,
+        cell=cell,
+        dropout=0.1),
+    head=dict(
+        type='TrajectoryScoringHead',
+        vocabulary_size=512,
+        num_poses=40,
+        dims=dims,
+        heads=4,
+        num_layers=3,
+        steps=8,
+        points=2,
+        x_range=x_range,
+        y_range=y_range,
+        cell=cell,
+        soft=True,
+        temperature=2.0,
+        past_dropout=0.5,
+        dropout=0.1),
+    bev_head=dict(
+        type='BEVSegmentationHead',
+        dims=dims,
+        layers=layers,
+        positive_weight=(1.0, 3.0, 3.0, 10.0, 6.0, 10.0, 10.0, 6.0, 6.0),
+        loss_weight=2.0,
+        upsample=2))
