@@ -62,7 +62,8 @@ def test_the_default_address_is_private_and_removed() -> None:
     with private_ipc_address() as address:
         directory = parse_address(address).socket_path.parent
         assert stat.S_IMODE(directory.stat().st_mode) == 0o700
-        assert default_ipc_address() != address
+        with private_ipc_address() as another:
+            assert another != address
     assert not directory.exists()
 
 

@@ -9,8 +9,7 @@ class Deadline:
     """Counts down from a number of seconds."""
 
     def __init__(self, seconds: float) -> None:
-        self._start = time.monotonic()
-        self._end = self._start + seconds
+        self._end = time.monotonic() + seconds
 
     @property
     def remaining(self) -> float:
@@ -21,11 +20,6 @@ class Deadline:
     def remaining_ms(self) -> int:
         """Milliseconds left, rounded up so that a wait does not spin at the end."""
         return int(self.remaining * 1000.0 + 0.999)
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds since the start."""
-        return time.monotonic() - self._start
 
     @property
     def passed(self) -> bool:
