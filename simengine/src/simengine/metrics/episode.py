@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from simengine.datatypes.check import require_finite
-from simengine.datatypes.ego import StateIndex
+from simengine.datatypes.ego import STATE_SIZE, StateIndex
 from simengine.datatypes.record import RolloutRecord
 from simengine.errors import ScenarioFormatError
 from simengine.metrics.blame import Blame, blames_of
@@ -101,11 +101,10 @@ def score_record(
     require_finite(f"ego_states of record {record.token}", states)
     observation = _observe(record)
     reasons: dict[str, str] = {}
-    logged = _logged_states(scenario, record) if reference_states is None else None
-    reference = logged if reference_states is None else np.asarray(reference_states, dtype=np.float64)
-    if reference is None or len(reference) < len(states):
-        frames = 0 if reference is None else len(reference)
-        reasons["ego_progress"] = f"the reference covers {frames} of {len(states)} frames"
+    logged = reference_states is None
+    reference = _logged_states(scenario, record) if logged else np.asarray(reference_states, dtype=np.float64)
+    if len(reference) < len(states):
+        reasons["ego_progress"] = f"the reference covers {len(reference)} of {len(states)} frames"
         reference = states
     batch = np.stack([reference[: len(states)], states])
     drivable = drivable_map(
@@ -115,7 +114,7 @@ def score_record(
     centerline = _centerline(scenario, batch[0])
     scene = PdmScene(scenario.vehicle, observation, drivable, lanes, centerline, record.dt, parameters)
     result = score_batch(batch, scene)
-    values = _values(result, scene, reasons, mask_reference=reference_states is not None)
+    values = _values(result, scene, reasons, mask_reference=not logged)
     _explain_missing(
         values, scenario=scenario, drivable=drivable, lanes=lanes, num_states=len(states), reasons=reasons
     )
@@ -132,17 +131,17 @@ def _observe(record: RolloutRecord) -> TrackObservation:
     return observation_from_tracks(record.agents)
 
 
-def _logged_states(scenario: Scenario, record: RolloutRecord) -> np.ndarray | None:
-    # The log may run at another rate than the record, so frames are matched by time.
-    wanted = (record.timestamps_us - record.timestamps_us[0]) + scenario.timestamps_us[scenario.initial_frame]
-    after = np.clip(np.searchsorted(scenario.timestamps_us, wanted), 1, scenario.num_frames - 1)
-    nearer = np.abs(scenario.timestamps_us[after - 1] - wanted) <= np.abs(
-        scenario.timestamps_us[after] - wanted
-    )
-    frames = after - nearer
-    found = np.abs(scenario.timestamps_us[frames] - wanted) <= 0.5e6 * record.dt
-    count = len(found) if found.all() else int(np.argmin(found))
-    return np.stack([scenario.ego.state(int(i)) for i in frames[:count]]) if count else None
+def _logged_states(scenario: Scenario, record: RolloutRecord) -> np.ndarray:
+    """Return the logged ego at the times of the record, shorter (S', 11) where the log ends before."""
+    # Times and not frames are matched, because a log may run at another rate than the record.
+    elapsed = (record.timestamps_us - record.timestamps_us[0]) * 1e-6
+    known = (scenario.timestamps_us - scenario.timestamps_us[scenario.initial_frame]) * 1e-6
+    elapsed = elapsed[elapsed <= known[-1] + 0.5 * record.dt]
+    pose = scenario.ego.pose
+    columns = [*pose[:, :2].T, np.unwrap(pose[:, 2]), *scenario.ego.velocity.T, *scenario.ego.acceleration.T]
+    states = np.zeros((len(elapsed), STATE_SIZE))
+    states[:, :7] = np.stack([np.interp(elapsed, known, column) for column in columns], axis=1)
+    return states
 
 
 def _centerline(scenario: Scenario, reference: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from simengine.metrics.pdm.map_areas import DrivableMap, Layer
 from simengine.metrics.pdm.observation import interpolate_tracks, observation_from_tracks
 from simengine.metrics.pdm.scorer import PdmScene
 
-FOLDER = Path(__file__).resolve().parents[2] / "golden" / "pdm"
+FOLDER = Path(__file__).resolve().parent / "golden" / "pdm"
 LAYERS = {
     "ROADBLOCK": Layer.ROADBLOCK,
     "LANE": Layer.LANE,
