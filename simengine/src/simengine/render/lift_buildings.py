@@ -96,7 +96,7 @@ def building_gaussians(land: FreeLand, rng: np.random.Generator) -> FlatGaussian
         depth, width = 2.0 * radii[k] * np.sin(angle), 2.0 * radii[k] * np.cos(angle)
         height = rng.uniform(4.5, 9.0) if rng.random() < 0.6 else rng.uniform(9.0, 19.0)
         near = land.path_distance[row[k], column[k]] < _DETAIL_REACH
-        blobs = _building(depth, width, height, 1.0 if near else 2.0, rng)
+        blobs = _building(depth, width, height, 0.75 if near else 1.6, rng)
         pose = np.array([*centers[k], land.toward[row[k], column[k]]])
         parts.append(place(blobs, pose))
         free &= np.linalg.norm(centers - centers[k], axis=1) > radii[k] + np.maximum(radii, 5.0)

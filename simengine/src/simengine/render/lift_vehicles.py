@@ -23,7 +23,7 @@ _PAINTS = (
     (0.10, 0.32, 0.30),
     (0.78, 0.36, 0.12),
 )
-_CELL = 0.36
+_CELL = 0.32
 
 
 def paint(seed: int) -> tuple[float, float, float]:
@@ -103,9 +103,9 @@ def _wheels(size: np.ndarray, axles: tuple[float, ...], radius: float) -> list[B
     parts = []
     for axle in axles:
         for side in (1.0, -1.0):
-            at = (axle * size[0], side * (0.5 * size[1] - 0.02), radius)
-            parts.append(blob(at, (0.48 * radius, 0.05, 0.48 * radius), TYRE))
-            hub = (at[0], side * (0.5 * size[1] + 0.03), radius)
+            at = (axle * size[0], side * (0.5 * size[1] + 0.03), radius)
+            parts.append(blob(at, (0.5 * radius, 0.03, 0.5 * radius), TYRE))
+            hub = (at[0], side * (0.5 * size[1] + 0.08), radius)
             parts.append(blob(hub, (0.17 * radius, 0.02, 0.17 * radius), (0.55, 0.55, 0.56)))
     return parts
 

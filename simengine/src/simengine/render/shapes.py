@@ -39,7 +39,7 @@ class Blobs:
         """Return the blobs moved by `offset` (3,)."""
         return Blobs(self.centers + np.asarray(offset), self.sigmas, self.colors)
 
-    def to_gaussians(self, opacity: float = 0.97) -> FlatGaussians:
+    def to_gaussians(self, opacity: float = 0.98) -> FlatGaussians:
         """Return the blobs as Gaussians of one opacity."""
         quats = np.zeros((len(self.centers), 4), np.float32)
         quats[:, 0] = 1.0
