@@ -112,7 +112,9 @@ def test_two_processes_give_the_rows_of_one(tmp_path):
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_two_ray_workers_give_the_rows_of_one(tmp_path):
+def test_two_ray_workers_give_the_rows_of_one(tmp_path, monkeypatch):
+    # The workers import this module to make their worker, and with it the factories beside it.
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     from simengine.runner.ray_pool import run_ray
 
     handles = [StraightHandle(f"s{i}") for i in range(5)]

@@ -5,9 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rich.console import Console
-
-from simengine.cli.progress import make_progress
 from simengine.scenario.convert import convert
 
 EXAMPLE = """examples:
@@ -29,11 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Convert and say what was read and what was skipped, and why."""
-    console = Console(stderr=True)
-    with make_progress(console) as progress:
-        report = convert(
-            arguments.source, arguments.destination, overwrite=arguments.overwrite, progress=progress
-        )
+    report = convert(arguments.source, arguments.destination, overwrite=arguments.overwrite)
     print(f"read {report.read} scenarios, skipped {len(report.skipped)}")
     for file, reason in report.skipped:
         print(f"  skipped {file}: {reason}")
