@@ -365,7 +365,7 @@
       element("div", { class: "view" }, element("div", { class: "map" }, canvas), side),
       element("div", { class: "controls" }, play, slide, clock), legend());
 
-    let scene = null, frame = 0, playing = false, since = 0;
+    let scene = null, frame = 0, timer = 0;
     function show() {
       if (!scene) return;
       slider.value = String(frame);
@@ -387,30 +387,28 @@
       redraws.add(show);
       show();
     }
-    function tick(now) {
-      if (!playing) return;
-      const steps = Math.floor((now - since) / (1000 * scene.dt));
-      if (steps > 0) {
-        since += steps * 1000 * scene.dt;
-        frame = Math.min(frame + steps, scene.frames - 1);
-        show();
-        if (frame === scene.frames - 1) return stop();
-      }
-      requestAnimationFrame(tick);
-    }
-    function stop() { playing = false; play.textContent = "Play"; }
-    made.start = () => {
+    // Timed by the clock, not by the display: a frame is dt long at any refresh rate.
+    function run() {
       open();
-      frame = 0; playing = true; since = performance.now(); play.textContent = "Pause";
-      requestAnimationFrame(tick);
-    };
-    play.addEventListener("click", () => {
-      open();
-      if (playing) return stop();
       if (frame === scene.frames - 1) frame = 0;
-      playing = true; since = performance.now(); play.textContent = "Pause";
-      requestAnimationFrame(tick);
-    });
+      const first = frame, since = performance.now();
+      play.textContent = "Pause";
+      clearInterval(timer);
+      timer = setInterval(() => {
+        const next = Math.min(first + Math.floor((performance.now() - since) / (1000 * scene.dt)), scene.frames - 1);
+        if (next === frame) return;
+        frame = next;
+        show();
+        if (frame === scene.frames - 1) stop();
+      }, 30);
+    }
+    function stop() {
+      clearInterval(timer);
+      timer = 0;
+      play.textContent = "Play";
+    }
+    made.start = () => { open(); frame = 0; show(); run(); };
+    play.addEventListener("click", () => { if (timer) stop(); else run(); });
     slider.addEventListener("input", () => { open(); stop(); frame = Number(slider.value); show(); });
     new IntersectionObserver((entries) => { if (entries.some((e) => e.isIntersecting)) open(); }, { rootMargin: "600px" }).observe(made);
     return made;
