@@ -41,6 +41,7 @@ class ExpertParams:
         speed_profiles: fraction of the speed limit and least deceleration [m/s^2] to try.
         nudges: lateral offsets within and around the lane to try when the lane is blocked [m].
         lane_width: offset of a neighbouring lane [m].
+        steering_lead: how much earlier than the path a plan turns in [s]; 0 for a car that tracks perfectly.
         settle_time: time over which a lateral offset is steered to [s]; a second, shorter one for emergencies.
         speed_factor: what the expert takes for the speed limit, in units of the speed limit.
     """
@@ -58,7 +59,8 @@ class ExpertParams:
     )
     nudges: tuple[float, ...] = (0.6, -0.6, 1.2, -1.2, 1.9, -1.9, 2.6, -2.6)
     lane_width: float = 3.6
-    settle_time: tuple[float, float] = (2.8, 1.5)
+    steering_lead: float = 0.18
+    settle_time: tuple[float, float] = (2.2, 1.4)
     speed_factor: float = 1.0
 
 
@@ -110,8 +112,28 @@ class ExpertPolicy:
         at = best.trial.s[1:] / SPACING
         k = np.clip(np.floor(at).astype(int), 0, len(best.poses) - 2)
         f = (at - k)[:, None]
-        poses = best.poses[k] + f * (best.poses[k + 1] - best.poses[k])
+        path = self._anticipate(state, best.poses)
+        poses = path[k] + f * (path[k + 1] - path[k])
         return Plan(se2.to_local(state.ego[:3], poses), PLAN_DT)
+
+    def _anticipate(self, state: SimState, poses: np.ndarray) -> np.ndarray:
+        """Return path poses (N, 3) bent earlier by the steering lead, from the same start.
+
+        A car behind a tracker steers late; a plan that turns in a little early makes it drive `poses`.
+        """
+        lead = self._params.steering_lead * max(float(state.ego[StateIndex.VELOCITY_X]), 0.0) / SPACING
+        index = np.arange(len(poses), dtype=np.float64)
+        yaw = np.interp(index + lead, index, poses[:, 2]) - np.interp(lead, index, poses[:, 2]) + poses[0, 2]
+        middle = 0.5 * (yaw[1:] + yaw[:-1])
+        steps = np.hypot(*np.diff(poses[:, :2], axis=0).T)
+        bent = np.column_stack(
+            [
+                poses[0, 0] + np.append(0.0, np.cumsum(steps * np.cos(middle))),
+                poses[0, 1] + np.append(0.0, np.cumsum(steps * np.sin(middle))),
+                yaw,
+            ]
+        )
+        return bent
 
     def choose(self, state: SimState) -> Candidate:
         """Return the best candidate at `state`."""
@@ -217,7 +239,7 @@ class ExpertPolicy:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Rear-axle poses (N, 3) every `SPACING` along the reference while steering to `target`; limits (N,)."""
         speed = max(float(state.ego[StateIndex.VELOCITY_X]), 0.0)
-        length = max(self._params.settle_time[settle] * speed, (12.0, 6.0)[settle])
+        length = max(self._params.settle_time[settle] * speed, (8.0, 5.0)[settle])
         count = int((20.0 + speed * 4.0 + 16.0) / SPACING) + 8
         ahead = np.arange(count) * SPACING
         reference = self._reference
@@ -226,16 +248,18 @@ class ExpertPolicy:
         f = (at - k)[:, None]
         base = reference.poses[k] + f * (reference.poses[k + 1] - reference.poses[k])
         limit = reference.limit[k]
-        slope = float(np.clip(np.tan(np.clip(wrap(state.ego[2] - base[0, 2]), -1.0, 1.0)), -0.5, 0.5))
-        u = np.clip(ahead / length, 0.0, 1.0)
-        lateral = (
-            offset * (2 * u**3 - 3 * u**2 + 1)
-            + length * slope * (u**3 - 2 * u**2 + u)
-            + target * (3 * u**2 - 2 * u**3)
-        )
+        start = self._lateral_start(state, offset, base)
+        lateral = settle_curve(*start, target, length, ahead)
         xy = base[:, :2] + lateral[:, None] * np.column_stack([-np.sin(base[:, 2]), np.cos(base[:, 2])])
         yaw = base[:, 2] + np.arctan2(np.gradient(lateral, SPACING), 1.0)
         return np.column_stack([xy, yaw]), limit
+
+    def _lateral_start(self, state: SimState, offset: float, base: np.ndarray) -> tuple[float, float, float]:
+        """Offset, slope and curvature, all relative to the reference, at which a new path has to start."""
+        slope = float(np.tan(np.clip(wrap(state.ego[2] - base[0, 2]), -0.6, 0.6)))
+        own = np.tan(state.ego[StateIndex.STEERING_ANGLE]) / self._scenario.vehicle.wheel_base
+        bend = (base[4, 2] - base[0, 2]) / (4 * SPACING)
+        return offset, slope, float(np.clip(own - bend, -0.1, 0.1))
 
     def _try(
         self,
@@ -292,7 +316,25 @@ class ExpertPolicy:
         outside = ~shapely.contains_xy(self._drivable, corners[:, 0], corners[:, 1])
         wrong = ~shapely.contains_xy(self._own_side, corners[:, 0], corners[:, 1])
         # A start outside is no candidate's fault; what counts is where it leads.
-        return 1000.0 * float(outside[4:].any()) + 40.0 * float(wrong[4:].mean() > 0.02)
+        return 1000.0 * float(outside[4:].any()) + 40.0 * float(wrong[4:].any())
+
+
+def settle_curve(
+    offset: float, slope: float, curvature: float, target: float, length: float, ahead: np.ndarray
+) -> np.ndarray:
+    """Return offsets (N,) [m] at distances `ahead` (N,) that go over into `target` within `length` [m].
+
+    A quintic: it starts with the given offset [m], slope and curvature [1/m] and ends straight.
+    """
+    u = np.clip(ahead / length, 0.0, 1.0)
+    a1, a2 = length * slope, 0.5 * length**2 * curvature
+    gap, rate, bend = target - offset - a1 - a2, -a1 - 2 * a2, -2 * a2
+    a3, a4, a5 = (
+        10 * gap - 4 * rate + 0.5 * bend,
+        -15 * gap + 7 * rate - bend,
+        6 * gap - 3 * rate + 0.5 * bend,
+    )
+    return offset + u * (a1 + u * (a2 + u * (a3 + u * (a4 + u * a5))))
 
 
 def drivable_areas(

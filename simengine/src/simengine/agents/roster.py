@@ -92,14 +92,14 @@ def _goes_backward(log: AgentTracks, row: int) -> bool:
     return bool(forward.sum() < 0.0)
 
 
-def overlaps_in_log(scenario: Scenario) -> np.ndarray:
-    """Return which pairs (A, A + 1) overlap somewhere in the log; the last column is the ego.
+def overlaps_in_log(scenario: Scenario, every: float = OVERLAP_STRIDE_S) -> np.ndarray:
+    """Return which pairs (A, A + 1) overlap in the log, looked at `every` seconds; the last column is the ego.
 
     Boxes in real logs are not exact. A driver who brakes for a box that its own log drives through would
     stand there for ever.
     """
     log, vehicle = scenario.agents, scenario.vehicle
-    stride = max(round(OVERLAP_STRIDE_S / scenario.dt), 1)
+    stride = max(round(every / scenario.dt), 1)
     ego = se2.shift_forward(scenario.ego.pose, vehicle.rear_axle_to_center)
     pairs = np.zeros((log.num_agents, log.num_agents + 1), bool)
     for frame in range(0, log.num_frames, stride):

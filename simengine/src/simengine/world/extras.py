@@ -1,0 +1,108 @@
+"""Everyday company for any event: moving traffic, parked cars, people on the walkways, cyclists."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simengine.datatypes.agents import AgentType
+from simengine.geometry import polyline
+from simengine.world.roads import SHOULDER, WALKWAY, Road, offset_line
+from simengine.world.stage import SIZES, Actor, Stage, stand, walk
+
+
+def add_extras(stage: Stage, density: float) -> None:
+    """Fill the place around the ego; `density` 0 is empty, 1 busy."""
+    parking = stage.rng.random() < 0.7
+    for road in stage.place.roads.values():
+        if parking:
+            _park(stage, road, density)
+        _people(stage, road, density)
+    _traffic(stage, density)
+    if not parking and stage.rng.random() < 0.5:
+        _cyclist(stage)
+
+
+def _traffic(stage: Stage, density: float) -> None:
+    """Moving vehicles on all lanes, with gaps that fit their speed."""
+    rng = stage.rng
+    lanes = [lane for lane in stage.place.vector_map.lanes.values() if not lane.is_connector]
+    for lane in lanes:
+        length = float(polyline.arc_length(lane.centerline)[-1])
+        spacing = 1.7 * lane.speed_limit + 14.0
+        s = float(rng.uniform(4.0, spacing))
+        while s < length - 2.0:
+            pose = polyline.sample(lane.centerline, s)
+            near = np.hypot(*(pose[:2] - stage.beside(stage.ego_start, 0.0)[:2])) < 110.0
+            if near and rng.random() < 0.75 * density:
+                stage.add_driver(lane.id, s, lane.speed_limit * float(rng.uniform(0.75, 0.95)), gap=7.0)
+            s += spacing * float(rng.uniform(0.8, 1.8))
+
+
+def _kerb(road: Road, side: str) -> tuple[np.ndarray, float]:
+    """Line of parked cars along a road, and the yaw to add so that they face the traffic there."""
+    sign = 1.0 if side == "left" else -1.0
+    line = offset_line(road.line, road.edge(side) + sign * (0.5 * SHOULDER + 0.1))
+    return line, np.pi if side == "left" and road.backward else 0.0
+
+
+def _park(stage: Stage, road: Road, density: float) -> None:
+    rng = stage.rng
+    if road.name in {"ramp", "main0", "main1"}:
+        return
+    busy = [s for name, s in stage.place.crosswalks if name == road.name]
+    for side in ("left", "right"):
+        line, turn = _kerb(road, side)
+        length = polyline.arc_length(line)[-1]
+        s = float(rng.uniform(14.0, 30.0))
+        while s < length - 12.0:
+            pose = polyline.sample(line, s)
+            size = stage.random_vehicle_size()
+            size = (min(size[0], 5.2), min(size[1], 1.95), size[2])
+            pose[2] += turn + float(rng.normal(0.0, 0.01))
+            near = np.hypot(*(pose[:2] - stage.beside(stage.ego_start + 40.0, 0.0)[:2])) < 90.0
+            if near and rng.random() < 0.6 * density and all(abs(s - at) > 9.0 for at in busy):
+                stage.add(Actor(AgentType.VEHICLE, size, track=stand(pose)))
+            s += float(rng.uniform(6.5, 12.0))
+
+
+def _people(stage: Stage, road: Road, density: float) -> None:
+    rng = stage.rng
+    for side in ("left", "right"):
+        if not road.backward and side == "left":
+            continue
+        sign = 1.0 if side == "left" else -1.0
+        for _ in range(rng.poisson(1.6 * density)):
+            offset = road.edge(side) + sign * (SHOULDER + 0.5 + rng.uniform(0.2, WALKWAY - 0.8))
+            line = offset_line(road.line, offset)
+            s = float(rng.uniform(0.0, polyline.arc_length(line)[-1]))
+            pose = polyline.sample(line, s)
+            if np.hypot(*(pose[:2] - stage.beside(stage.ego_start + 35.0, 0.0)[:2])) > 70.0:
+                continue
+            ahead = polyline.sample(line, s + np.array([0.0, 20.0]) * rng.choice([-1.0, 1.0]))[:, :2]
+            stage.add(
+                Actor(
+                    AgentType.PEDESTRIAN,
+                    SIZES[AgentType.PEDESTRIAN],
+                    track=walk(ahead, float(rng.uniform(1.0, 1.7)), -0.5),
+                )
+            )
+
+
+def _cyclist(stage: Stage) -> None:
+    """Someone riding on the shoulder to the right of the ego's road."""
+    if stage.place.family not in {"straight", "curve"}:
+        return
+    rng = stage.rng
+    roads = list(stage.place.roads.values())
+    line = polyline.drop_repeated(
+        np.concatenate([offset_line(road.line, road.edge("right") - 1.1) for road in roads]), 0.05
+    )
+    s = stage.ego_start + float(rng.uniform(12.0, 45.0))
+    points = polyline.sample(line, s + np.arange(0.0, 80.0, 1.0))[:, :2]
+    stage.add(
+        Actor(
+            AgentType.CYCLIST,
+            SIZES[AgentType.CYCLIST],
+            track=walk(points, float(rng.uniform(3.5, 5.5)), -0.5),
+        )
+    )
