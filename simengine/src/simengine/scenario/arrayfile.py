@@ -31,13 +31,13 @@ _UNREADABLE = (
 
 
 def encode_header(header: dict) -> np.ndarray:
-    """Return `header` as uint8 JSON with sorted keys.
+    """Return `header` as uint8 JSON.
 
     Raises:
         ScenarioFormatError: a value is not a JSON value.
     """
     try:
-        text = json.dumps(header, sort_keys=True, separators=(",", ":"))
+        text = json.dumps(header, separators=(",", ":"))
     except (TypeError, ValueError) as error:
         raise ScenarioFormatError(
             f"header cannot be written ({error}), expected JSON values only: convert tags to plain numbers, "

@@ -53,7 +53,8 @@ def track_pose(state: Mapping, frames: int) -> np.ndarray:
     position = np.asarray(state["position"], np.float64)
     if position.ndim != 2 or position.shape[0] != frames or position.shape[1] < 2:
         raise ScenarioFormatError(f"position has shape {position.shape}, expected ({frames}, 2 or 3)")
-    pose = np.column_stack([position[:, :2], wrap(column(state, "heading", frames))])
+    heading = column(state, "heading", frames)
+    pose = np.column_stack([position[:, :2], wrap(np.where(np.isfinite(heading), heading, np.nan))])
     pose[~track_valid(state, frames)] = 0.0
     return pose
 
