@@ -1,8 +1,8 @@
 """Times rendering against its budgets, and compares gsplat with images drawn on a processor.
 
-    python benchmarks/rendering.py                           JSON with times of every backend that runs here
-    python benchmarks/rendering.py --write-golden FILE       scenes and their processor images, to take to a GPU
-    python benchmarks/rendering.py --compare-golden FILE     PSNR of gsplat on those scenes; fails below 45 dB
+python benchmarks/rendering.py                           JSON with times of every backend that runs here
+python benchmarks/rendering.py --write-golden FILE       scenes and their processor images, to take to a GPU
+python benchmarks/rendering.py --compare-golden FILE     PSNR of gsplat on those scenes; fails below 45 dB
 """
 
 from __future__ import annotations
@@ -63,11 +63,18 @@ def street_scenario(frames: int = 51, dt: float = 0.1) -> Scenario:
     ring = np.array([[x[0], -1.75], [x[-1], -1.75], [x[-1], 8.75], [x[0], 8.75]])
     crosswalk = np.array([[38.0, -1.75], [42.0, -1.75], [42.0, 8.75], [38.0, 8.75]])
     t = np.arange(frames) * dt
-    kinds = [AgentType.VEHICLE] * 14 + [AgentType.PEDESTRIAN] * 4 + [AgentType.TRAFFIC_CONE] * 4 + [AgentType.CYCLIST] * 2
+    kinds = (
+        [AgentType.VEHICLE] * 14
+        + [AgentType.PEDESTRIAN] * 4
+        + [AgentType.TRAFFIC_CONE] * 4
+        + [AgentType.CYCLIST] * 2
+    )
     pose = np.zeros((len(kinds), frames, 3))
     for row, kind in enumerate(kinds):
         moving = 6.0 if kind is AgentType.VEHICLE else 0.0
-        pose[row, :, 0] = -50.0 + 11.0 * (row % 14) + moving * t + (4.0 if kind is not AgentType.VEHICLE else 0.0)
+        pose[row, :, 0] = (
+            -50.0 + 11.0 * (row % 14) + moving * t + (4.0 if kind is not AgentType.VEHICLE else 0.0)
+        )
         pose[row, :, 1] = 3.5 * (1 + row % 2) if kind is AgentType.VEHICLE else -3.0
     size = {AgentType.VEHICLE: (4.6, 1.9, 1.6), AgentType.CYCLIST: (1.8, 0.7, 1.7)}
     agents = AgentTracks(
@@ -86,9 +93,15 @@ def street_scenario(frames: int = 51, dt: float = 0.1) -> Scenario:
         1_600_000_000_000_000 + (t * 1e6).astype(np.int64),
         15,
         agents,
-        EgoTrack(np.stack([8.0 * t, 0 * t, 0 * t], 1), np.stack([8.0 + 0 * t, 0 * t], 1), np.zeros((frames, 2))),
+        EgoTrack(
+            np.stack([8.0 * t, 0 * t, 0 * t], 1), np.stack([8.0 + 0 * t, 0 * t], 1), np.zeros((frames, 2))
+        ),
         VehicleParams(),
-        VectorMap(lanes, {"road": Roadblock("road", ring, tuple(lanes))}, (MapArea("cw", AreaKind.CROSSWALK, crosswalk),)),
+        VectorMap(
+            lanes,
+            {"road": Roadblock("road", ring, tuple(lanes))},
+            (MapArea("cw", AreaKind.CROSSWALK, crosswalk),),
+        ),
         TrafficLights(("lane_0",), np.full((1, frames), LightState.RED, np.int8), np.array([[36.0, 0.0]])),
         ("road",),
     )
@@ -99,7 +112,9 @@ def agents_at(scenario: Scenario, frame: int) -> AgentStates:
     tracks = scenario.agents
     rows = np.flatnonzero(tracks.valid[:, frame])
     ids = tuple(tracks.ids[row] for row in rows)
-    return AgentStates(ids, tracks.types[rows], tracks.pose[rows, frame], tracks.velocity[rows, frame], tracks.size[rows])
+    return AgentStates(
+        ids, tracks.types[rows], tracks.pose[rows, frame], tracks.velocity[rows, frame], tracks.size[rows]
+    )
 
 
 def median_seconds(work: Callable[[], object], repeats: int) -> float:
@@ -196,7 +211,11 @@ def write_golden(path: Path, width: int = 640, height: int = 360) -> None:
     for name, (gaussians, poses) in golden_scenes().items():
         drawn = CpuBackend().render(gaussians, rig, poses, want_depth=True)
         stored |= {f"{name}/{field}": getattr(gaussians, field) for field in _FIELDS}
-        stored |= {f"{name}/poses": poses, f"{name}/rgb": np.stack(drawn.rgb), f"{name}/depth": np.stack(drawn.depth)}
+        stored |= {
+            f"{name}/poses": poses,
+            f"{name}/rgb": np.stack(drawn.rgb),
+            f"{name}/depth": np.stack(drawn.depth),
+        }
     temporary = path.with_suffix(".tmp.npz")
     np.savez_compressed(temporary, **stored)
     temporary.replace(path)
@@ -215,7 +234,9 @@ def compare_golden(path: Path, backend: RenderBackend) -> dict[str, dict[str, fl
         width, height = stored["size"].tolist()
         rig: tuple[CameraCalibration, ...] = nuplan_rig(width, height)
         for name in sorted({key.split("/")[0] for key in stored.files if "/" in key}):
-            gaussians = concatenate([FlatGaussians(**{field: stored[f"{name}/{field}"] for field in _FIELDS})])
+            gaussians = concatenate(
+                [FlatGaussians(**{field: stored[f"{name}/{field}"] for field in _FIELDS})]
+            )
             drawn = backend.render(gaussians, rig, stored[f"{name}/poses"], want_depth=True)
             assert drawn.depth is not None
             report[name] = {
@@ -229,7 +250,9 @@ def compare_golden(path: Path, backend: RenderBackend) -> dict[str, dict[str, fl
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--write-golden", type=Path)
     parser.add_argument("--compare-golden", type=Path)
     parser.add_argument("--skip-cpu", action="store_true", help="time only the GPU")
@@ -242,7 +265,9 @@ def main() -> int:
 
         report = compare_golden(options.compare_golden, GsplatBackend())
         print(json.dumps(report, indent=2))
-        worst = min(value for scene in report.values() for key, value in scene.items() if key != "depth_agrees")
+        worst = min(
+            value for scene in report.values() for key, value in scene.items() if key != "depth_agrees"
+        )
         return 0 if worst >= MIN_PSNR else 1
     report = {} if options.skip_cpu else {"cpu": time_cpu()}
     report["gsplat"] = time_gsplat()

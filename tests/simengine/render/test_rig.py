@@ -3,8 +3,8 @@ from __future__ import annotations
 import json
 
 import numpy as np
-from factories import shared_data
 
+from factories import shared_data
 from simengine.geometry.se3 import rotation_from_quaternion
 from simengine.render.rig import AXLE_HEIGHT, CHANNELS, nuplan_rig
 

@@ -71,7 +71,9 @@ def check_request(cameras: Sequence[CameraCalibration], world_from_cam: np.ndarr
             f"camera poses have shape {np.shape(world_from_cam)}, expected ({len(cameras)}, 4, 4): one per camera"
         )
     if not np.isfinite(world_from_cam).all():
-        raise RenderBackendError("camera poses hold NaN or infinity, expected finite metres: check the ego state")
+        raise RenderBackendError(
+            "camera poses hold NaN or infinity, expected finite metres: check the ego state"
+        )
 
 
 def as_parts(gaussians: FlatGaussians | Sequence[FlatGaussians]) -> tuple[FlatGaussians, ...]:

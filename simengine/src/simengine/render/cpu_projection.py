@@ -60,7 +60,9 @@ _SPLAT_SIZE = len(Splat)
 
 
 @njit(cache=True, parallel=True, nogil=True)
-def find_candidates(means: np.ndarray, scales: np.ndarray, views: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def find_candidates(
+    means: np.ndarray, scales: np.ndarray, views: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return which Gaussians may touch which image, by a bounding circle that is never too small.
 
     Args:

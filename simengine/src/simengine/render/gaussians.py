@@ -36,7 +36,9 @@ class FlatGaussians:
             array = np.ascontiguousarray(getattr(self, name), dtype=np.float32)
             object.__setattr__(self, name, array)
             if array.shape != shape:
-                raise AssetError(f"Gaussian {name} have shape {array.shape}, expected {shape}: repair the asset")
+                raise AssetError(
+                    f"Gaussian {name} have shape {array.shape}, expected {shape}: repair the asset"
+                )
         sh = np.ascontiguousarray(self.sh, dtype=np.float32)
         object.__setattr__(self, "sh", sh)
         bands = [(d + 1) ** 2 for d in range(MAX_SH_DEGREE + 1)]

@@ -74,7 +74,9 @@ class GsplatBackend:
             by_size.setdefault((camera.width_px, camera.height_px), []).append(k)
         with torch.inference_mode():
             for (width, height), members in by_size.items():
-                drawn = self._draw(scene, [cameras[k] for k in members], world_from_cam[members], width, height, want_depth)
+                drawn = self._draw(
+                    scene, [cameras[k] for k in members], world_from_cam[members], width, height, want_depth
+                )
                 bytes_ = drawn[..., :3].clamp_(0.0, 1.0).mul(255.0).add_(0.5).to(torch.uint8)
                 for row, k in enumerate(members):
                     rgb[k] = bytes_[row]
@@ -126,7 +128,8 @@ class GsplatBackend:
             return tensors[0]
         bands = max((t["sh"].shape[1] for t in tensors), default=1)
         padded = [
-            {**t, "sh": torch.nn.functional.pad(t["sh"], (0, 0, 0, bands - t["sh"].shape[1]))} for t in tensors
+            {**t, "sh": torch.nn.functional.pad(t["sh"], (0, 0, 0, bands - t["sh"].shape[1]))}
+            for t in tensors
         ]
         return {name: torch.cat([t[name] for t in padded]) for name in _FIELDS}
 

@@ -48,7 +48,11 @@ def lift_agent(agent_id: str, kind: int, size: np.ndarray) -> SplatNode:
 
 def _shape(kind: AgentType, size: np.ndarray, seed: int) -> Blobs:
     if kind in (AgentType.VEHICLE, AgentType.EGO):
-        return large_vehicle(size, seed) if size[0] > _LARGE_LENGTH or size[2] > _LARGE_HEIGHT else car(size, seed)
+        return (
+            large_vehicle(size, seed)
+            if size[0] > _LARGE_LENGTH or size[2] > _LARGE_HEIGHT
+            else car(size, seed)
+        )
     if kind is AgentType.PEDESTRIAN:
         return pedestrian(seed).scaled(np.array([max(size[0], 0.5), max(size[1], 0.5), size[2]]))
     if kind is AgentType.CYCLIST:
@@ -59,13 +63,18 @@ def _shape(kind: AgentType, size: np.ndarray, seed: int) -> Blobs:
         return barrier(size)
     if kind is AgentType.CZONE_SIGN:
         return sign().scaled(size)
-    return shell((-size[0] / 2, -size[1] / 2, 0), (size[0] / 2, size[1] / 2, size[2]), 0.4, (0.45, 0.40, 0.33))
+    return shell(
+        (-size[0] / 2, -size[1] / 2, 0), (size[0] / 2, size[1] / 2, size[2]), 0.4, (0.45, 0.40, 0.33)
+    )
 
 
 def pedestrian(seed: int) -> Blobs:
     """Return a standing person in the unit box."""
     shirt, trousers = _CLOTHES[seed % len(_CLOTHES)], _TROUSERS[seed // 7 % len(_TROUSERS)]
-    parts = [blob((0.05, 0.0, 0.93), (0.13, 0.12, 0.04), SKIN), blob((-0.02, 0.0, 0.96), (0.14, 0.13, 0.03), DARK)]
+    parts = [
+        blob((0.05, 0.0, 0.93), (0.13, 0.12, 0.04), SKIN),
+        blob((-0.02, 0.0, 0.96), (0.14, 0.13, 0.03), DARK),
+    ]
     for side, stride in ((1.0, 0.16), (-1.0, -0.16)):
         for z, x in ((0.06, 1.0), (0.16, 0.8), (0.26, 0.55), (0.36, 0.3), (0.45, 0.1)):
             parts.append(blob((stride * x, 0.13 * side, z), (0.10, 0.09, 0.035), trousers))
@@ -93,7 +102,9 @@ def cyclist(seed: int) -> Blobs:
         parts.append(blob((-0.14 + 0.22 * t, 0.0, 0.52 + 0.28 * t), (0.06, 0.22, 0.045), shirt))
     for side in (1.0, -1.0):
         for t in np.linspace(0.0, 1.0, 4):
-            parts.append(blob((-0.10 + 0.14 * t, 0.14 * side, 0.50 - 0.30 * t), (0.045, 0.09, 0.05), _TROUSERS[0]))
+            parts.append(
+                blob((-0.10 + 0.14 * t, 0.14 * side, 0.50 - 0.30 * t), (0.045, 0.09, 0.05), _TROUSERS[0])
+            )
             parts.append(blob((0.08 + 0.16 * t, 0.28 * side, 0.76 - 0.24 * t), (0.035, 0.06, 0.03), shirt))
     parts += [
         blob((0.12, 0.0, 0.90), (0.05, 0.14, 0.04), SKIN),

@@ -103,7 +103,12 @@ class Canvas:
         """Paint discs of `radius` [m] around world `points` (N, 2)."""
         if len(points):
             _dots(
-                self.rgb, self.kind, self.to_cells(points), radius / self.cell, np.array(color, np.float32), kind
+                self.rgb,
+                self.kind,
+                self.to_cells(points),
+                radius / self.cell,
+                np.array(color, np.float32),
+                kind,
             )
 
 

@@ -89,7 +89,9 @@ def path_distance(canvas: Canvas, path: np.ndarray, step: int) -> np.ndarray:
     return ndimage.distance_transform_edt(away) * step * canvas.cell
 
 
-def _leaves(canvas: Canvas, path: np.ndarray, detail: GroundDetail) -> list[tuple[int, np.ndarray, np.ndarray]]:
+def _leaves(
+    canvas: Canvas, path: np.ndarray, detail: GroundDetail
+) -> list[tuple[int, np.ndarray, np.ndarray]]:
     """Return (level, mask of blocks to draw, mean colour) for each level of a balanced quadtree."""
     top = LEVELS - 1
     band = np.searchsorted(detail.distances, path_distance(canvas, path, 1 << top))

@@ -57,7 +57,11 @@ def head_pose(lane: Lane | None, stop_point: np.ndarray) -> np.ndarray | None:
         return None
     assert lane is not None
     line = lane.centerline[:, :2]
-    stop = np.append(stop_point, stop_yaw(lane, stop_point)) if np.isfinite(stop_point).all() else sample(line, 0.0)
+    stop = (
+        np.append(stop_point, stop_yaw(lane, stop_point))
+        if np.isfinite(stop_point).all()
+        else sample(line, 0.0)
+    )
     yaw = headings(line)
     turn = float(wrap(yaw[-1] - stop[2]))
     side = np.sign(turn) * _SIDE_STEP if abs(turn) > 0.5 else 0.0
@@ -69,11 +73,15 @@ def _head() -> Blobs:
     """Return housing, unlit lamps and mast; the lamps look along +x [m]."""
     housing = shell((-0.12, -0.26, _HEIGHT - 0.1), (0.1, 0.26, _HEIGHT + 1.6), 0.26, _HOUSING)
     unlit = [blob((0.14, 0.0, _HEIGHT + z), (0.01, 0.09, 0.09), _UNLIT) for z, _ in _LAMPS.values()]
-    mast = [blob((-0.2, 0.0, z), (0.05, 0.05, 0.28), _POLE) for z in np.arange(_HEIGHT + 1.8, _HEIGHT + 3.0, 0.4)]
+    mast = [
+        blob((-0.2, 0.0, z), (0.05, 0.05, 0.28), _POLE) for z in np.arange(_HEIGHT + 1.8, _HEIGHT + 3.0, 0.4)
+    ]
     return join([housing, *unlit, *mast])
 
 
 def _lamp(z: float, color: tuple[float, float, float]) -> Blobs:
     """Return a lit lamp [m] with a little glow."""
     at = _HEIGHT + z
-    return join([blob((0.2, 0.0, at), (0.03, 0.19, 0.19), color), blob((0.26, 0.0, at), (0.02, 0.12, 0.12), color)])
+    return join(
+        [blob((0.2, 0.0, at), (0.03, 0.19, 0.19), color), blob((0.26, 0.0, at), (0.02, 0.12, 0.12), color)]
+    )

@@ -26,7 +26,8 @@ def sky_gaussians(rng: np.random.Generator) -> FlatGaussians:
         elevation = np.full(count, np.radians(elevation_deg))
         directions.append(
             np.stack(
-                [np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)], axis=1
+                [np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)],
+                axis=1,
             )
         )
     outward = np.concatenate(directions)

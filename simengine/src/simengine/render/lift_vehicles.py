@@ -43,7 +43,11 @@ def car(size: np.ndarray, seed: int) -> Blobs:
         shell((-x, -y, sill), (x, y, waist), _CELL, color),
         shell((-0.97 * x, -0.94 * y, 0.08 * height), (0.97 * x, 0.94 * y, sill), 0.5, TYRE, _SIDES),
         _cabin((rear * length, -0.90 * y, waist), (front * length, 0.90 * y, 0.985 * height), color),
-        blob(((front + 0.055) * length, 0.0, 0.66 * height), (0.035 * length, 0.32 * width, 0.06 * height), GLASS),
+        blob(
+            ((front + 0.055) * length, 0.0, 0.66 * height),
+            (0.035 * length, 0.32 * width, 0.06 * height),
+            GLASS,
+        ),
     ]
     parts += _wheels(size, (-0.30, 0.31), 0.33)
     parts += _lights(size, 0.42)
@@ -81,7 +85,9 @@ def large_vehicle(size: np.ndarray, seed: int) -> Blobs:
 _SIDES = ("left", "right", "front", "rear")
 
 
-def _cabin(low: tuple[float, float, float], high: tuple[float, float, float], color: tuple[float, ...]) -> Blobs:
+def _cabin(
+    low: tuple[float, float, float], high: tuple[float, float, float], color: tuple[float, ...]
+) -> Blobs:
     """Return glass all round with a painted roof and pillars at the corners."""
     pillars = [
         blob((x, y, 0.5 * (low[2] + high[2])), (0.05, 0.04, 0.22 * (high[2] - low[2])), color)
@@ -92,7 +98,9 @@ def _cabin(low: tuple[float, float, float], high: tuple[float, float, float], co
     return join(
         [
             shell(low, (high[0], high[1], edge), _CELL, GLASS, _SIDES),
-            shell((low[0] + 0.1, low[1] + 0.05, edge), (high[0] - 0.12, high[1] - 0.05, high[2]), _CELL, color),
+            shell(
+                (low[0] + 0.1, low[1] + 0.05, edge), (high[0] - 0.12, high[1] - 0.05, high[2]), _CELL, color
+            ),
             *pillars,
         ]
     )

@@ -107,7 +107,9 @@ class SceneRenderer:
         """Return images, and depth if wanted, of the loaded scenario for pinhole cameras."""
         loaded = self._current
         if loaded is None:
-            raise RenderBackendError("the renderer has no scenario, expected one: call load() before render()")
+            raise RenderBackendError(
+                "the renderer has no scenario, expected one: call load() before render()"
+            )
         moving = compose_posed(*_posed(loaded, agents, frame_time))
         world_from_ego = transform_from_pose(np.asarray(ego_pose, dtype=np.float64))
         poses = np.array([world_from_ego @ camera.ego_from_cam for camera in cameras]).reshape(-1, 4, 4)
@@ -131,9 +133,7 @@ class SceneRenderer:
         return self._warps[key]
 
 
-def _posed(
-    loaded: _Loaded, agents: AgentStates, frame_time: int
-) -> tuple[SplatScene, dict[str, np.ndarray]]:
+def _posed(loaded: _Loaded, agents: AgentStates, frame_time: int) -> tuple[SplatScene, dict[str, np.ndarray]]:
     """Return the scene with every present agent in it, and the poses of agents and lit lights."""
     poses: dict[str, np.ndarray] = {}
     missing: dict[str, SplatNode] = {}
@@ -163,7 +163,13 @@ def _posed(
 def _fingerprint(scenario: Scenario) -> str:
     """Return a key of everything a scene is made from; scenarios on one asset differ in tracks or lights."""
     digest = hashlib.sha256()
-    for text in (scenario.token, scenario.asset_id, scenario.map_name, *scenario.agents.ids, *scenario.lights.lane_ids):
+    for text in (
+        scenario.token,
+        scenario.asset_id,
+        scenario.map_name,
+        *scenario.agents.ids,
+        *scenario.lights.lane_ids,
+    ):
         digest.update(text.encode() + b"\0")
     for array in (
         scenario.ego.pose,

@@ -79,7 +79,9 @@ def compose_posed(scene: SplatScene, poses: Mapping[str, np.ndarray]) -> FlatGau
     """Return only the nodes named in `poses`, as one set in the frame of the scene."""
     unknown = [name for name in poses if name not in scene.nodes]
     if unknown:
-        raise AssetError(f"the scene has no node {unknown[0]!r}, expected one of its {len(scene.nodes)} nodes")
+        raise AssetError(
+            f"the scene has no node {unknown[0]!r}, expected one of its {len(scene.nodes)} nodes"
+        )
     parts = [scene.nodes[name].gaussians for name in poses]
     if not sum(len(part) for part in parts):
         return FlatGaussians.empty()
@@ -87,7 +89,9 @@ def compose_posed(scene: SplatScene, poses: Mapping[str, np.ndarray]) -> FlatGau
     counts = np.array([len(part) for part in parts])
     rotation = np.repeat(transforms[:, :3, :3].astype(np.float32), counts, axis=0)
     translation = np.repeat((transforms[:, :3, 3] - scene.origin).astype(np.float32), counts, axis=0)
-    quats = np.repeat(np.stack([_quaternion(t[:3, :3]) for t in transforms]).astype(np.float32), counts, axis=0)
+    quats = np.repeat(
+        np.stack([_quaternion(t[:3, :3]) for t in transforms]).astype(np.float32), counts, axis=0
+    )
     local = concatenate(parts)
     return FlatGaussians(
         means=(rotation @ local.means[:, :, None])[:, :, 0] + translation,
