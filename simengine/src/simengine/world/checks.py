@@ -29,7 +29,9 @@ def stays_on_road(scenario: Scenario) -> bool:
 
 
 def naive_hit_frame(scenario: Scenario, line: np.ndarray) -> int | None:
-    """Return the first scored frame at which a driver who follows `line` at constant speed hits someone.
+    """Return how many frames after the first decision a driver who keeps speed along `line` hits someone.
+
+    None if that does not happen within the scored horizon.
 
     Args:
         scenario: the finished log.

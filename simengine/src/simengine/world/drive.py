@@ -46,8 +46,8 @@ class Surprise:
     then has to react, like everybody else, instead of having slowed down long before.
     """
 
-    def __init__(self, traffic: TrafficModel, hidden_until: np.ndarray) -> None:
-        self._traffic, self._until = traffic, hidden_until
+    def __init__(self, traffic: TrafficModel, hidden_until: np.ndarray, unnoticed: np.ndarray) -> None:
+        self._traffic, self._until, self._unnoticed = traffic, hidden_until, unnoticed
 
     def step(self, state: SimState) -> AgentFrame:
         """See `TrafficModel.step`."""
@@ -65,7 +65,7 @@ class Surprise:
         pose[hidden] = known.pose[hidden, :1]
         pose[hidden, :, :2] += time[None, :, None] * now
         velocity[hidden] = now
-        present[hidden] &= np.linalg.norm(now, axis=2) > 0.1
+        present[hidden] &= (np.linalg.norm(now, axis=2) > 0.1) & ~self._unnoticed[hidden, None]
         return Forecast(pose, velocity, present)
 
 
@@ -73,7 +73,9 @@ def drive(stage: Stage, token: str, tags: dict, perturbation: Perturbation) -> S
     """Return the scenario that `stage` develops into."""
     draft = _draft(stage, token, tags, perturbation)
     traffic = Surprise(
-        IdmTraffic(draft, roster=_roster(stage, draft)), np.array([a.hidden_until for a in stage.actors])
+        IdmTraffic(draft, roster=_roster(stage, draft)),
+        np.array([actor.hidden_until for actor in stage.actors]),
+        np.array([actor.unnoticed for actor in stage.actors], bool),
     )
     tracker = LqrTracking()
     expert = ExpertPolicy(draft, traffic, line=stage.line)

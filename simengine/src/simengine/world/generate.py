@@ -15,9 +15,11 @@ from simengine.world.extras import add_extras
 from simengine.world.rare_events import RARE_EVENTS
 from simengine.world.recipe import BUILTIN_SPLITS, Recipe
 
-MAX_ATTEMPTS = 24
+MAX_ATTEMPTS = 40
 # After this many tries an event is accepted without the naive driver failing in it.
-STRICT_ATTEMPTS = 14
+STRICT_ATTEMPTS = 25
+# Sooner than this after the first decision nobody could react.
+EARLIEST_HIT_FRAMES = 12
 
 
 def scenario_token(split: str, index: int) -> str:
@@ -53,7 +55,9 @@ def attempt_scenario(recipe: Recipe, token: str, attempt: int) -> Scenario | Non
     digest = hashlib.sha256(f"{recipe.seed}/{attempt}".encode()).digest()
     rng = np.random.default_rng(int.from_bytes(digest[:8], "little"))
     events = RARE_EVENTS if recipe.rare else COMMON_EVENTS
-    stage = events[recipe.event](rng, recipe.difficulty)
+    # What the expert cannot survive is made a little easier each time.
+    difficulty = recipe.difficulty * (1.0 - attempt / MAX_ATTEMPTS)
+    stage = events[recipe.event](rng, difficulty)
     add_extras(stage, float(rng.uniform(0.25, 0.9)))
     tags = {
         "source": "builtin",
@@ -62,7 +66,7 @@ def attempt_scenario(recipe: Recipe, token: str, attempt: int) -> Scenario | Non
         "rare": recipe.rare,
         "seed": recipe.seed,
         "attempt": attempt,
-        "difficulty": round(recipe.difficulty, 3),
+        "difficulty": round(difficulty, 3),
         "perturbed": recipe.perturbed,
         "scripted": [
             f"{actor.kind.name.lower()}_{i}" for i, actor in enumerate(stage.actors) if actor.hidden_until > 0
@@ -75,7 +79,8 @@ def attempt_scenario(recipe: Recipe, token: str, attempt: int) -> Scenario | Non
         return None
     if recipe.rare:
         hit = naive_hit_frame(scenario, stage.line)
-        if hit is None and attempt < STRICT_ATTEMPTS:
+        due = hit is not None and hit >= EARLIEST_HIT_FRAMES
+        if not due and attempt < STRICT_ATTEMPTS:
             return None
         scenario.tags["naive_hit_s"] = None if hit is None else round(hit * scenario.dt, 1)
     return scenario

@@ -13,6 +13,8 @@ from simengine.geometry import polyline, se2
 from simengine.world.roads import LANE_WIDTH, MapBuilder, Road
 
 ARM_NAMES = ("east", "north", "west", "south")
+# 20, 25, 30 and 35 mph.
+SPEED_LIMITS = (8.9, 11.2, 13.4, 15.6)
 CROSSWALK_OFFSET = 3.0
 STOP_OFFSET = 6.0
 
@@ -82,11 +84,16 @@ def _lane_chain(roads: list[Road], lane: int) -> tuple[str, ...]:
     return tuple(f"{road.name}_f{lane}" for road in roads)
 
 
-def straight(rng: np.random.Generator, lanes: int | None = None, lane: int | None = None) -> Place:
+def straight(
+    rng: np.random.Generator,
+    lanes: int | None = None,
+    lane: int | None = None,
+    limits: tuple[float, ...] = SPEED_LIMITS,
+) -> Place:
     """Return a straight road of three blocks with a crosswalk in the second."""
     heading = rng.uniform(-np.pi, np.pi)
     lanes = lanes or int(rng.integers(1, 4))
-    limit = float(rng.choice([8.9, 11.2, 13.4, 15.6]))
+    limit = float(rng.choice(limits))
     lengths = (110.0, 40.0 + rng.uniform(0.0, 20.0), 330.0)
     builder, at, lines = MapBuilder(), np.zeros(2), []
     for length in lengths:

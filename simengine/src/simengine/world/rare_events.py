@@ -30,6 +30,8 @@ from simengine.world.stage import (
     walk,
 )
 
+# Where people run or ride into the road, a driver at city speed still has a chance.
+SLOW_LIMITS = (8.9, 11.2)
 TIMES = np.arange(NUM_FRAMES) * DT
 
 
@@ -90,22 +92,22 @@ def _shifted(stage: Stage, s: np.ndarray, offset: np.ndarray):  # type: ignore[n
 
 def pedestrian_dart(rng: np.random.Generator, difficulty: float) -> Stage:
     """Someone runs into the road from behind a parked van."""
-    place = places.straight(rng, lanes=int(rng.integers(1, 3)), lane=-1)
+    place = places.straight(rng, lanes=int(rng.integers(1, 3)), lane=-1, limits=SLOW_LIMITS)
     stage = cruise(place, rng, difficulty, 0.8)
-    meet = INITIAL_TIME + stage.dial(3.2, 2.4)
-    speed = float(rng.uniform(1.8, 2.8))
+    meet = INITIAL_TIME + stage.dial(3.4, 2.6)
+    speed = float(rng.uniform(1.6, 2.3))
     at = stage.reached(meet) + 0.5 * stage.vehicle.length
     kerb = -0.5 * LANE_WIDTH - 0.5 * SHOULDER
     van = (5.4, 2.0, 2.5)
     stage.actors.append(
         Actor(AgentType.VEHICLE, van, track=stand(stage.beside(at - 0.5 * van[0] - 0.8, kerb)))
     )
-    begin_at, end_at = kerb - 0.6, 0.5 * LANE_WIDTH + float(rng.uniform(0.5, 8.0)) * stage.rng.integers(2)
+    begin_at, end_at = kerb - 2.0, 0.5 * LANE_WIDTH + float(rng.uniform(0.5, 8.0)) * stage.rng.integers(2)
     path = np.stack([stage.beside(at, begin_at)[:2], stage.beside(at, end_at + 0.6)[:2]])
     begin = meet - (abs(begin_at) - stage.dial(0.9, 0.3)) / speed
     size = SIZES[AgentType.PEDESTRIAN]
     stage.actors.append(
-        Actor(AgentType.PEDESTRIAN, size, track=walk(path, speed, begin), hidden_until=begin + 0.15)
+        Actor(AgentType.PEDESTRIAN, size, track=walk(path, speed, begin), hidden_until=begin + 0.1)
     )
     stage.keep_clear.append((stage.beside(at + 4.0, kerb)[:2], 7.0))
     clear_ahead(stage, at - stage.ego_center + 8.0)
@@ -159,7 +161,9 @@ def red_light_runner(rng: np.random.Generator, difficulty: float) -> Stage:
     stage.keep_clear += [
         (point, 4.0) for point in polyline.sample(line, np.arange(0.0, other_s + 40.0, 5.0))[:, :2]
     ]
-    stage.actors.append(Actor(AgentType.VEHICLE, size, track=track, hidden_until=meet - stage.dial(2.6, 2.0)))
+    stage.actors.append(
+        Actor(AgentType.VEHICLE, size, track=track, hidden_until=meet - stage.dial(2.9, 2.3), unnoticed=True)
+    )
     return stage
 
 
@@ -173,23 +177,21 @@ def _crossing_point(line_a: np.ndarray, line_b: np.ndarray) -> tuple[float, floa
 
 def cyclist_swerve(rng: np.random.Generator, difficulty: float) -> Stage:
     """A cyclist beside the lane swerves into it just before the ego passes."""
-    place = places.straight(rng, lanes=int(rng.integers(1, 3)), lane=-1)
+    place = places.straight(rng, lanes=int(rng.integers(1, 3)), lane=-1, limits=SLOW_LIMITS)
     stage = cruise(place, rng, difficulty, 0.8)
-    meet = INITIAL_TIME + stage.dial(3.4, 2.6)
+    meet = INITIAL_TIME + stage.dial(3.6, 2.8)
     speed = float(rng.uniform(3.0, 5.0))
     at = stage.reached(meet) + 0.5 * stage.vehicle.length + 0.5
     start = at - speed * meet
     shoulder = -0.5 * LANE_WIDTH - 1.0
-    begin = meet - stage.dial(2.2, 1.5)
+    begin = meet - stage.dial(2.5, 1.9)
     s = start + np.arange(0.0, speed * (NUM_FRAMES * DT + 1.0), 0.5)
     u = np.clip((s - start - speed * begin) / (speed * stage.dial(1.8, 1.2)), 0.0, 1.0)
     offset = shoulder + (float(rng.uniform(-0.4, 0.4)) - shoulder) * (3 * u**2 - 2 * u**3)
     track = script(_shifted(stage, s, offset), 0.0, np.full(NUM_FRAMES, speed))
     stage.keep_clear += [(stage.beside(start + d, shoulder)[:2], 4.5) for d in range(-6, 60, 4)]
     clear_ahead(stage, 50.0)
-    stage.actors.append(
-        Actor(AgentType.CYCLIST, SIZES[AgentType.CYCLIST], track=track, hidden_until=begin + 0.3)
-    )
+    stage.actors.append(Actor(AgentType.CYCLIST, SIZES[AgentType.CYCLIST], track=track, hidden_until=begin))
     return stage
 
 
@@ -215,7 +217,8 @@ def cyclist_crossing(rng: np.random.Generator, difficulty: float) -> Stage:
             AgentType.CYCLIST,
             SIZES[AgentType.CYCLIST],
             track=walk(path, speed, begin),
-            hidden_until=meet - stage.dial(2.4, 1.9),
+            hidden_until=meet - stage.dial(2.6, 2.1),
+            unnoticed=True,
         )
     )
     return stage
@@ -236,7 +239,7 @@ def cones(rng: np.random.Generator, difficulty: float) -> Stage:
         reach = min(k / (count - 1), 1.0) * depth
         pose = stage.beside(first + 2.6 * k - 6.0, -0.5 * LANE_WIDTH + reach, float(rng.uniform(-0.3, 0.3)))
         stage.actors.append(Actor(AgentType.TRAFFIC_CONE, size, track=stand(pose), hidden_until=hidden))
-    behind = stage.beside(first + 2.6 * (count + 1) - 6.0, -0.5 * LANE_WIDTH + depth - 1.0, 0.5 * np.pi)
+    behind = stage.beside(first + 2.6 * (count + 0.5) - 6.0, -0.5 * LANE_WIDTH + depth - 1.2, 0.5 * np.pi)
     stage.actors.append(
         Actor(AgentType.BARRIER, SIZES[AgentType.BARRIER], track=stand(behind), hidden_until=hidden)
     )

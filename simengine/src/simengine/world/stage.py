@@ -42,6 +42,7 @@ class Actor:
         speed: speed at frame 0 [m/s].
         track: (T, 3) box centres.
         hidden_until: time before which the expert does not expect the script [s].
+        unnoticed: whether the expert does not even see the actor until then.
     """
 
     kind: AgentType
@@ -51,6 +52,7 @@ class Actor:
     speed: float = 0.0
     track: np.ndarray | None = None
     hidden_until: float = 0.0
+    unnoticed: bool = False
 
 
 @dataclass
