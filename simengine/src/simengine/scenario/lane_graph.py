@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import shapely
-from shapely.geometry import LineString
+from shapely.geometry import LineString, Polygon
 
 from simengine.datatypes.map import AreaKind, Lane, MapArea, Roadblock
 from simengine.geometry import polyline
@@ -20,6 +20,7 @@ _JOINT_ANGLE = 0.6
 _PARALLEL_ANGLE = 0.35
 _NEAREST, _FARTHEST = 2.0, 5.2
 _SHARED_PART = 0.5
+_CROSSING_ANGLE, _CROSSING_AREA = 0.35, 4.0
 
 
 @dataclass(frozen=True)
@@ -154,17 +155,17 @@ def _roadblock(key: str, lanes: list[Lane]) -> Roadblock:
 
 
 def intersections(lanes: Mapping[str, Lane]) -> list[MapArea]:
-    """Return junction areas: the union of connectors that overlap and head different ways."""
+    """Return junction areas: the union of connectors that cross, fork from or join another one."""
     connectors = [lane for lane in lanes.values() if lane.is_connector and len(lane.polygon)]
-    union = union_of(lane.polygon for lane in connectors)
-    areas: list[MapArea] = []
-    centers = [shapely.Point(polyline.resample(lane.centerline, 5.0)[1]) for lane in connectors]
-    yaw = np.array([polyline.headings(lane.centerline)[0] for lane in connectors])
-    for part in shapely.get_parts(union):
-        inside = yaw[np.array([part.covers(center) for center in centers], bool)]
-        if len(inside) > 1 and np.abs(wrap(inside - inside[0])).max() > 0.5:
-            areas.extend(
-                MapArea(f"intersection_{len(areas) + k}", AreaKind.INTERSECTION, ring)
-                for k, ring in enumerate(plain_rings(part))
-            )
-    return areas
+    shapes = [shapely.make_valid(Polygon(lane.polygon)) for lane in connectors]
+    yaw = np.array([np.arctan2(*(lane.centerline[-1] - lane.centerline[0])[::-1]) for lane in connectors])
+    crossing: set[int] = set()
+    for first, second in shapely.STRtree(shapes).query(shapes, predicate="intersects").T:
+        turned = abs(wrap(yaw[first] - yaw[second])) > _CROSSING_ANGLE
+        if turned and shapes[first].intersection(shapes[second]).area > _CROSSING_AREA:
+            crossing |= {int(first), int(second)}
+    union = shapely.union_all([shapes[k] for k in sorted(crossing)]).buffer(0.5).buffer(-0.5)
+    return [
+        MapArea(f"intersection_{index}", AreaKind.INTERSECTION, ring)
+        for index, ring in enumerate(plain_rings(union))
+    ]
