@@ -1,5 +1,6 @@
 # Clips of four decisions (1.5 s of memory) from recordings of the built-in world; logs are held out by name.
 recordings = 'data/alg_engine/recordings/common_train/observations'
+cameras = ('CAM_F0', 'CAM_L0', 'CAM_L1', 'CAM_L2', 'CAM_R0', 'CAM_R1', 'CAM_R2', 'CAM_B0')
 vocabulary = 'data/alg_engine/vocabulary/vadv2_demo.npy'
 
 train_dataloader = dict(
@@ -17,6 +18,7 @@ train_dataloader = dict(
         clip_length=4,
         clip_stride=2,
         image_size=(320, 180),
+        cameras=cameras,
         num_poses=40,
         pose_dt=0.1,
         val_share=0.08,
@@ -37,6 +39,7 @@ val_dataloader = dict(
         clip_length=4,
         clip_stride=4,
         image_size=(320, 180),
+        cameras=cameras,
         num_poses=40,
         pose_dt=0.1,
         val_share=0.08))

@@ -32,6 +32,7 @@ def execute(arguments: argparse.Namespace) -> int:
     if checkpoint.name == "last_checkpoint" and checkpoint.is_file():
         checkpoint = Path(checkpoint.read_text().strip())
     metadata = {
+        "cameras": list(config.train_dataloader.dataset.cameras),
         "config": Path(arguments.config).stem,
         "version": __version__,
         "epochs": int(config.train_cfg.max_epochs),

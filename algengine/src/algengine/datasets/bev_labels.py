@@ -111,7 +111,7 @@ class MapRaster:
 
 
 def draw_boxes(points: np.ndarray, pose: np.ndarray, size: np.ndarray, growth: float = 0.0) -> np.ndarray:
-    """Return (P,) whether points (P, 2) lie in any of the boxes `pose` (A, 3) with `size` (A, 3), grown on each side."""
+    """Return (P,) whether points (P, 2) lie in any box `pose` (A, 3), `size` (A, 3), grown on each side."""
     inside = np.zeros(len(points), bool)
     for one, extent in zip(pose, size, strict=True):
         local = np.abs(points_to_local(one, points))

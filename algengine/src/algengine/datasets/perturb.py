@@ -45,8 +45,8 @@ class Perturbation:
 def displaced_future(future: np.ndarray, shift: np.ndarray, dt: float, return_time: float) -> np.ndarray:
     """Return the future to imitate (T, 3) in the displaced frame `shift` (3,).
 
-    Sideways distance and heading error fade with a cubic that starts and ends flat; the heading follows the slope of the
-    blend, so that the path can be driven.
+    Sideways distance and heading error fade with a cubic that starts and ends flat; the heading follows the slope of
+    the blend, so that the path can be driven.
 
     Args:
         future: (T, 3) driven poses in the real ego frame.

@@ -145,7 +145,8 @@ class RecordingDataset(Dataset):
             clips += [_Clip(i, start) for start in range(last_start, -1, -stride)]
         if not clips:
             raise RecordingError(
-                f"no log has {self.clip_length} decisions and {min_future * self.pose_dt:.1f} s of future: record longer"
+                f"no log has {self.clip_length} decisions and {min_future * self.pose_dt:.1f} s of future: "
+                "record longer"
             )
         return clips
 

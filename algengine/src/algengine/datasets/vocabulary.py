@@ -128,7 +128,8 @@ def load_vocabulary(path: str | Path) -> np.ndarray:
         ) from error
     if vocabulary.ndim != 3 or vocabulary.shape[-1] != 3 or not np.isfinite(vocabulary).all():
         raise RecordingError(
-            f"the vocabulary {path} has shape {vocabulary.shape}, expected finite poses (plans, poses, 3): make it again"
+            f"the vocabulary {path} has shape {vocabulary.shape}, expected finite poses (plans, poses, 3): "
+            "make it again"
         )
     return vocabulary.astype(np.float32)
 

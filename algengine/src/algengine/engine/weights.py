@@ -1,7 +1,7 @@
 """The weights file: half-precision tensors and plain facts, nothing that can run code.
 
-A file holds `format`, `version`, `state_dict` (matrices as float16, the rest as float32), `model` (the model's config as
-JSON) and `metadata` (JSON).
+A file holds `format`, `version`, `state_dict` (float16, statistics and plans float32), `model` (the model's config as JSON)
+and `metadata` (JSON).
 """
 
 from __future__ import annotations
@@ -121,8 +121,8 @@ def build_planner(model: dict, state_dict: dict[str, torch.Tensor] | None = None
             planner.load_state_dict(state_dict)
         except RuntimeError as error:
             raise CheckpointError(
-                f"the weights do not fit the model of the config ({str(error).splitlines()[1].strip()}): use the config "
-                "that they were trained with"
+                f"the weights do not fit the model of the config ({str(error).splitlines()[1].strip()}): "
+                "use the config that they were trained with"
             ) from error
     return planner.eval()
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from algengine.registry import MODELS
 
@@ -66,7 +66,7 @@ class BEVSegmentationHead(BaseModule):
         logits = self(bev).float()
         known = (labels != 255).to(logits.dtype)
         target = (labels == 1).to(logits.dtype)
-        each = F.binary_cross_entropy_with_logits(
+        each = functional.binary_cross_entropy_with_logits(
             logits, target, reduction="none", pos_weight=self.positive_weight
         )
         with torch.no_grad():

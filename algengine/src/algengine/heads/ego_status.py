@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from algengine.models.layers.position_code import POSE_CODE_SIZE, encode_pose
 
@@ -55,7 +55,7 @@ class EgoStatusEmbedding(nn.Module):
                 encode_pose(status["history"], _HISTORY_REACH),
                 status["velocity"] / _SPEED_SCALE,
                 status["acceleration"] / _ACCELERATION_SCALE * known[..., None],
-                F.one_hot(status["command"].long(), NUM_COMMANDS).to(valid.dtype),
+                functional.one_hot(status["command"].long(), NUM_COMMANDS).to(valid.dtype),
                 torch.ones_like(valid)[..., None],
             ],
             dim=-1,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from algengine.models.layers.feed_forward import FeedForward
 from algengine.models.layers.position_code import POSE_CODE_SIZE, encode_pose
@@ -34,6 +34,6 @@ class VocabularyEncoder(nn.Module):
         """Return embeddings (K, dims) of plans (K, T, 3)."""
         tokens = self.embed(encode_pose(vocabulary, self.reach).flatten(1))
         split = self.qkv(tokens).reshape(len(tokens), 3, self.heads, -1).permute(1, 2, 0, 3)  # 3, M, K, d
-        mixed = F.scaled_dot_product_attention(*(part[None] for part in split))[0]  # M, K, d
+        mixed = functional.scaled_dot_product_attention(*(part[None] for part in split))[0]  # M, K, d
         mixed = mixed.transpose(0, 1).reshape(len(tokens), -1)
         return self.feed_forward(self.norm(tokens + self.output(mixed)))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 
 def trajectory_distance(vocabulary: Tensor, driven: Tensor, valid: Tensor, stride: int = 5) -> Tensor:
@@ -32,7 +32,9 @@ def hard_imitation(logits: Tensor, distance: Tensor, label_smoothing: float = 0.
         distance: (B, K), see `trajectory_distance`.
         label_smoothing: share of the target spread evenly over all plans.
     """
-    return F.cross_entropy(logits, distance.argmin(-1), reduction="none", label_smoothing=label_smoothing)
+    return functional.cross_entropy(
+        logits, distance.argmin(-1), reduction="none", label_smoothing=label_smoothing
+    )
 
 
 def soft_target(distance: Tensor, temperature: float = 1.0) -> Tensor:

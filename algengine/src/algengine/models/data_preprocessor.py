@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 from algengine.registry import MODELS
 
@@ -58,4 +58,4 @@ class PlanningDataPreprocessor(BaseDataPreprocessor):
             images = (images * factor.view(-1, *[1] * (images.dim() - 1))).clamp(max=255.0)
         images = (images - self.mean) / self.std
         height, width = images.shape[-2:]
-        return F.pad(images, (0, -width % self.pad_divisor, 0, -height % self.pad_divisor))
+        return functional.pad(images, (0, -width % self.pad_divisor, 0, -height % self.pad_divisor))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 from algengine.models.bev.grid import BEVGrid
 
@@ -23,4 +23,4 @@ def align_previous(previous: Tensor, motion: Tensor, grid: BEVGrid) -> Tensor:
     y = sin * centers[:, 0] + cos * centers[:, 1] + motion[:, 1:2]
     places = 2.0 * grid.normalize(torch.stack([x, y], dim=-1)) - 1.0
     places = places.reshape(-1, grid.rows, grid.cols, 2)
-    return F.grid_sample(previous.float(), places, align_corners=False)
+    return functional.grid_sample(previous.float(), places, align_corners=False)

@@ -6,7 +6,7 @@ B batch, N cameras, P points (cells), Z heights. Pixel coordinates are continuou
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -50,6 +50,10 @@ class CameraViews:
     seen: Tensor
     places: Tensor
     count: Tensor
+
+    def select(self, rows: list[int]) -> CameraViews:
+        """Return the views of some samples."""
+        return CameraViews(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 def distort(xy: Tensor, coefficients: Tensor) -> tuple[Tensor, Tensor]:

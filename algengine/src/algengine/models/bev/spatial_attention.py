@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from algengine.models.bev.projection import CameraViews
 from algengine.models.layers.deformable import deformable_sample, init_directional_offsets
@@ -67,8 +67,10 @@ def mosaic(maps: Tensor, batch: int) -> Tensor:
 
     One map per sample lets each cell read just the cameras that see it, in one call.
     """
-    stacked = F.pad(maps, (0, 0, 0, 1)).reshape(batch, -1, *maps.shape[1:2], maps.shape[2] + 1, maps.shape[3])
-    return F.pad(stacked.transpose(1, 2).flatten(2, 3), (0, 0, 1, 0))
+    stacked = functional.pad(maps, (0, 0, 0, 1)).reshape(
+        batch, -1, *maps.shape[1:2], maps.shape[2] + 1, maps.shape[3]
+    )
+    return functional.pad(stacked.transpose(1, 2).flatten(2, 3), (0, 0, 1, 0))
 
 
 def in_mosaic(pixels: Tensor, camera: Tensor, sizes: Tensor, cameras: int) -> Tensor:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 
 def deformable_sample(values: Sequence[Tensor], locations: Tensor, weights: Tensor) -> Tensor:
@@ -28,7 +28,7 @@ def deformable_sample(values: Sequence[Tensor], locations: Tensor, weights: Tens
     for level, value in enumerate(values):
         maps = value.reshape(batch * heads, -1, *value.shape[-2:])
         points = grid[:, :, level].reshape(batch * heads, queries, -1, 2).float()
-        read = F.grid_sample(maps.float(), points, align_corners=False)  # B*M, D, Q, P
+        read = functional.grid_sample(maps.float(), points, align_corners=False)  # B*M, D, Q, P
         part = (read * weights[:, :, level].reshape(batch * heads, 1, queries, -1)).sum(-1)
         total = part if total is None else total + part
     return total.reshape(batch, -1, queries).transpose(1, 2)

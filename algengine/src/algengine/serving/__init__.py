@@ -1,0 +1,1 @@
+"""Trained planners behind the simulator's bridge."""
