@@ -63,4 +63,5 @@ def write_run_report(root: Path, config: RunConfig, rows: list[ScoreRow]) -> Non
         front = names.index("CAM_F0") if "CAM_F0" in names else 0
         return [rig[front] for rig in log.jpegs]
 
-    write_report(root / "report.html", rows, record_of, scenario_of, front_images)
+    animations = {} if config.record.rollouts else {"max_animations": 0}
+    write_report(root / "report.html", rows, record_of, scenario_of, front_images, **animations)

@@ -45,7 +45,8 @@ class ObservationLog:
         command_history: (D, H) int8.
         history_valid: (D, H) bool.
         history_dt: time between history entries [s].
-        ego_states: (S, 11) executed ego states at `state_dt`, first row at the first decision.
+        ego_states: (S, 11) executed ego states at `state_dt`, from the first decision to the end of the
+            look-ahead, during which the ego stays on its last plan.
         state_dt: time between `ego_states` [s].
         decision_frames: (D,) row of `ego_states` at each decision.
     """

@@ -34,8 +34,14 @@ class ObservationCollector:
         self._jpegs.append(tuple(encode_jpeg(observation.images[name]) for name in names))
         self._observations.append(observation)
 
-    def finish(self, record: RolloutRecord) -> ObservationLog | None:
-        """Return everything kept, or None if there were no images to keep."""
+    def finish(self, record: RolloutRecord, ego_states: np.ndarray) -> ObservationLog | None:
+        """Return everything kept, or None if there were no images to keep.
+
+        Args:
+            record: what was driven.
+            ego_states: (S', 11) executed states from the first decision to the end of the look-ahead, so that
+                the last decisions have a future to learn from.
+        """
         first = self._observations[0]
         cameras = tuple(c for c in first.cameras if self._channels is None or c.name in self._channels)
         if not cameras:
@@ -56,7 +62,7 @@ class ObservationCollector:
             command_history=stack("command_history"),
             history_valid=stack("history_valid"),
             history_dt=first.history_dt,
-            ego_states=record.ego_states,
+            ego_states=ego_states,
             state_dt=record.dt,
             decision_frames=record.decision_frames,
         )

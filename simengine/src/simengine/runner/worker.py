@@ -131,7 +131,7 @@ class Worker:
         )
         if settings.keep_records:
             save_record(record, self._directory.record(handle.token))
-        log = collector.finish(record)
+        log = collector.finish(record, state.ego_trail[scenario.initial_frame :])
         if log is not None:
             log.save(self._directory.observations(handle.token))
         if settings.metric:
