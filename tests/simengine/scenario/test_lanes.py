@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from simengine.datatypes.map import Lane
 from simengine.scenario.drivable import from_lanes, from_outlines, to_edges
 from simengine.scenario.kinematics import derivative, masked_derivative, valid_runs
-from simengine.scenario.lane_graph import find_neighbours, find_successors, group_roadblocks, with_links
+from simengine.scenario.lane_graph import (
+    find_neighbours,
+    find_successors,
+    group_roadblocks,
+    intersections,
+    with_links,
+)
 from simengine.scenario.lane_shapes import clean_widths, plain_rings, ribbon, ribbon_ring
 from simengine.scenario.route_finding import route_of_drive
 
@@ -141,3 +147,13 @@ def test_derivatives_are_exact_on_parabolas_and_keep_to_valid_runs():
     assert valid_runs(valid) == [(0, 10), (13, 30)]
     assert derivative(np.zeros((1, 2)), 0.1).shape == (1, 2)
     np.testing.assert_allclose(derivative(np.array([[0.0], [1.0]]), 0.5), 2.0)
+
+
+def test_a_junction_is_where_connectors_cross():
+    across = np.stack([np.full(20, 30.0), np.arange(-30.0, 30.0, 3.0)], 1)
+    lanes = _lanes(a=_line(0), b=_line(0, X + 57), across=across)
+    connectors = {i: Lane(**{**lane.__dict__, "is_connector": True}) for i, lane in lanes.items()}
+    area = shapely.union_all([shapely.Polygon(x.polygon) for x in intersections(connectors)])
+    assert area.covers(shapely.Point(30, 0)) and not area.intersects(shapely.Point(90, 0))
+    assert intersections(lanes) == []
+    assert intersections({"a": connectors["a"], "b": connectors["b"]}) == []

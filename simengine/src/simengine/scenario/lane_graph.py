@@ -157,6 +157,8 @@ def _roadblock(key: str, lanes: list[Lane]) -> Roadblock:
 def intersections(lanes: Mapping[str, Lane]) -> list[MapArea]:
     """Return junction areas: the union of connectors that cross, fork from or join another one."""
     connectors = [lane for lane in lanes.values() if lane.is_connector and len(lane.polygon)]
+    if not connectors:
+        return []
     shapes = [shapely.make_valid(Polygon(lane.polygon)) for lane in connectors]
     yaw = np.array([np.arctan2(*(lane.centerline[-1] - lane.centerline[0])[::-1]) for lane in connectors])
     crossing: set[int] = set()
