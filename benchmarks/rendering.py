@@ -203,7 +203,7 @@ def golden_scenes() -> dict[str, tuple[FlatGaussians, np.ndarray]]:
     }
 
 
-def write_golden(path: Path, width: int = 640, height: int = 360) -> None:
+def write_golden(path: Path, width: int = 480, height: int = 270) -> None:
     from simengine.render.cpu_backend import CpuBackend
 
     rig = nuplan_rig(width, height)

@@ -95,7 +95,7 @@ def find_candidates(
             z = v[12] * px + v[13] * py + v[14] * pz + v[17]
             if not NEAR_PLANE <= z <= FAR_PLANE:
                 continue
-            size = max(scales[i, 0], max(scales[i, 1], scales[i, 2]))
+            size = max(scales[i, 0], scales[i, 1], scales[i, 2])
             x = v[6] * px + v[7] * py + v[8] * pz + v[15]
             # Compared after multiplying by z, which saves two divisions per Gaussian.
             radius = reach_x * size + slack * z

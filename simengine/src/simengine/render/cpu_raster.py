@@ -222,7 +222,7 @@ def _blend_tile(
 @njit(cache=True, inline="always")
 def _any_alive(state: np.ndarray, height: int) -> bool:
     """Return whether some pixel of the tile still lets light through."""
-    for at in range(height * TILE_PX):
-        if state[_PIXELS + at] > _F(0.0):
-            return True
-    return False
+    alive = 0
+    for at in range(_PIXELS, _PIXELS + height * TILE_PX):
+        alive += state[at] > _F(0.0)
+    return alive > 0

@@ -126,7 +126,7 @@ def cone() -> Blobs:
 def barrier(size: np.ndarray) -> Blobs:
     """Return a barrier with oblique-looking orange and white fields along its longer side [m]."""
     long_axis = 0 if size[0] >= size[1] else 1
-    count = max(int(round(size[long_axis] / 0.35)), 2)
+    count = max(round(float(size[long_axis]) / 0.35), 2)
     edges = np.linspace(-0.5, 0.5, count + 1) * size[long_axis]
     parts = []
     for k in range(count):

@@ -21,7 +21,7 @@ def sky_gaussians(rng: np.random.Generator) -> FlatGaussians:
     """Return the dome around the origin."""
     directions = []
     for elevation_deg in np.arange(-90.0 + 0.5 * _STEP_DEG, 90.0, _STEP_DEG):
-        count = max(int(round(360.0 * np.cos(np.radians(elevation_deg)) / _STEP_DEG)), 3)
+        count = max(round(360.0 * float(np.cos(np.radians(elevation_deg))) / _STEP_DEG), 3)
         azimuth = 2.0 * np.pi * np.arange(count) / count
         elevation = np.full(count, np.radians(elevation_deg))
         directions.append(
