@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import shapely
@@ -32,7 +34,7 @@ def _lanes(**lines: np.ndarray) -> dict[str, Lane]:
     }
     following = find_successors(lines)
     return with_links(
-        {key: Lane(**{**lane.__dict__, "successors": following[key]}) for key, lane in made.items()},
+        {key: replace(lane, successors=following[key]) for key, lane in made.items()},
         find_neighbours(lines),
     )
 
@@ -152,7 +154,7 @@ def test_derivatives_are_exact_on_parabolas_and_keep_to_valid_runs():
 def test_a_junction_is_where_connectors_cross():
     across = np.stack([np.full(20, 30.0), np.arange(-30.0, 30.0, 3.0)], 1)
     lanes = _lanes(a=_line(0), b=_line(0, X + 57), across=across)
-    connectors = {i: Lane(**{**lane.__dict__, "is_connector": True}) for i, lane in lanes.items()}
+    connectors = {i: replace(lane, is_connector=True) for i, lane in lanes.items()}
     area = shapely.union_all([shapely.Polygon(x.polygon) for x in intersections(connectors)])
     assert area.covers(shapely.Point(30, 0)) and not area.intersects(shapely.Point(90, 0))
     assert intersections(lanes) == []

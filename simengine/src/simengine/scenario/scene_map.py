@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from shapely.geometry import Polygon
@@ -99,7 +99,7 @@ def read_map(features: Mapping, rules: SourceRules) -> tuple[VectorMap, frozense
     lanes = {i: _lane(i, lane, strips[i], rules) for i, lane in raw.items()}
     if not any(lane.successors or lane.predecessors for lane in lanes.values()):
         found = find_successors(centerlines)
-        lanes = {i: _replace_successors(lane, found[i]) for i, lane in lanes.items()}
+        lanes = {i: replace(lane, successors=found[i]) for i, lane in lanes.items()}
     lanes = with_links(lanes, neighbours)
     if rules.infer_connectors:
         lanes = _infer_connectors(lanes)
@@ -174,17 +174,13 @@ def _speed_limit(feature: Mapping) -> float:
     return limit if limit > 0 else float("nan")
 
 
-def _replace_successors(lane: Lane, successors: tuple[str, ...]) -> Lane:
-    return Lane(**{**lane.__dict__, "successors": successors})
-
-
 def _infer_connectors(lanes: Mapping[str, Lane]) -> dict[str, Lane]:
     """Return lanes with those marked as connectors that leave a fork or enter a merge."""
     marked = {}
     for i, lane in lanes.items():
         forked = any(len(lanes[k].successors) > 1 for k in lane.predecessors)
         merged = any(len(lanes[k].predecessors) > 1 for k in lane.successors)
-        marked[i] = Lane(**{**lane.__dict__, "is_connector": forked or merged})
+        marked[i] = replace(lane, is_connector=forked or merged)
     return marked
 
 
