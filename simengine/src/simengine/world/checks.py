@@ -8,10 +8,12 @@ import shapely
 from simengine.agents.expert import drivable_areas
 from simengine.agents.roster import overlaps_in_log
 from simengine.geometry import boxes, polyline, se2
+from simengine.geometry.angles import wrap
 from simengine.scenario.scenario import Scenario
 
 SCORED_FRAMES = 40
 NAIVE_MIN_SPEED = 2.0
+MAX_TURNED = 0.5
 
 
 def collision_free(scenario: Scenario) -> bool:
@@ -26,6 +28,14 @@ def stays_on_road(scenario: Scenario) -> bool:
     centre = se2.shift_forward(scenario.ego.pose, vehicle.rear_axle_to_center)
     corners = boxes.corners(centre, vehicle.length, vehicle.width).reshape(-1, 2)
     return bool(shapely.contains_xy(drivable, corners[:, 0], corners[:, 1]).all())
+
+
+def drives_calmly(scenario: Scenario, line: np.ndarray) -> bool:
+    """Whether the ego never turns far away from the direction of `line` (N, 2), even while evading."""
+    pose = scenario.ego.pose
+    along, _ = polyline.project(line, pose[:, :2])
+    turned = wrap(pose[:, 2] - polyline.sample(line, along)[:, 2])
+    return bool(np.abs(turned).max() < MAX_TURNED)
 
 
 def naive_hit_frame(scenario: Scenario, line: np.ndarray) -> int | None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from simengine.errors import ConfigError
 from simengine.scenario.scenario import Scenario
-from simengine.world.checks import collision_free, naive_hit_frame, stays_on_road
+from simengine.world.checks import collision_free, drives_calmly, naive_hit_frame, stays_on_road
 from simengine.world.common_events import COMMON_EVENTS
 from simengine.world.drive import Perturbation, drive
 from simengine.world.extras import add_extras
@@ -75,7 +75,8 @@ def attempt_scenario(recipe: Recipe, token: str, attempt: int) -> Scenario | Non
         **stage.facts,
     }
     scenario = drive(stage, token, tags, _perturbation(recipe, rng))
-    if not (stays_on_road(scenario) and collision_free(scenario)):
+    calm = stays_on_road(scenario) and drives_calmly(scenario, stage.line)
+    if not (calm and collision_free(scenario)):
         return None
     if recipe.rare:
         hit = naive_hit_frame(scenario, stage.line)
