@@ -6,28 +6,32 @@ import argparse
 from pathlib import Path
 
 EXAMPLE = """example:
-  algengine labels data/alg_engine/recordings/common_train --scenarios data/sim_engine/scenarios --split common_train
+  simengine generate common_train data/sim_engine/scenarios/original/common_train
+  algengine labels data/alg_engine/recordings/common_train data/sim_engine/scenarios/original/common_train
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("recordings", type=Path, help="run folder with observations/ and records/")
-    parser.add_argument("--scenarios", type=Path, required=True, help="folder of splits")
-    parser.add_argument("--split", required=True, help="split that was recorded")
+    parser.add_argument("scenarios", type=Path, help="folder of the split that was recorded")
+    parser.add_argument("--workers", type=int, default=1, help="processes")
 
 
 def execute(arguments: argparse.Namespace) -> int:
     """Draw all labels, with a progress bar."""
+    from concurrent.futures import ProcessPoolExecutor
+
     from rich.progress import track
 
-    from algengine.datasets.bev_labels import LabelGrid
     from algengine.datasets.draw import draw_recording, recorded_tokens
-    from simengine.scenario.splits import open_split
+    from simengine.scenario.splits import load_index
 
-    handles = {handle.token: handle for handle in open_split(arguments.scenarios, arguments.split)}
-    tokens = [token for token in recorded_tokens(arguments.recordings) if token in handles]
-    for token in track(tokens, description="labels"):
-        draw_recording(arguments.recordings, token, handles[token].load(), LabelGrid())
-    print(f"{len(tokens)} label files in {arguments.recordings / 'labels'}")
+    handles = {handle.token: handle for handle in load_index(arguments.scenarios)}
+    jobs = [(arguments.recordings, handles[t]) for t in recorded_tokens(arguments.recordings) if t in handles]
+    with ProcessPoolExecutor(arguments.workers) as pool:
+        done = pool.map(draw_recording, *zip(*jobs, strict=True)) if jobs else ()
+        for _ in track(done, description="labels", total=len(jobs)):
+            pass
+    print(f"{len(jobs)} label files in {arguments.recordings / 'labels'}")
     return 0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from algengine.datasets.bev_labels import LabelGrid, MapRaster, draw_labels, labels_path, save_labels
 from simengine.datatypes.record_io import load_record
-from simengine.scenario.scenario import Scenario
+from simengine.scenario.splits import ScenarioHandle
 
 
 def recorded_tokens(run: Path) -> list[str]:
@@ -15,16 +15,15 @@ def recorded_tokens(run: Path) -> list[str]:
     return sorted(observed & {path.stem for path in (run / "records").glob("*.npz")})
 
 
-def draw_recording(run: Path, token: str, scenario: Scenario, grid: LabelGrid) -> Path:
+def draw_recording(run: Path, handle: ScenarioHandle, grid: LabelGrid | None = None) -> Path:
     """Write the labels of one rollout and return their path.
 
     Args:
         run: folder with `observations/` and `records/`.
-        token: scenario id.
-        scenario: the scenario that was driven; only its map is used.
-        grid: layout of the labels.
+        handle: the scenario that was driven; only its map is used.
+        grid: layout of the labels, None for the default.
     """
-    record = load_record(run / "records" / f"{token}.npz")
-    path = labels_path(run / "observations" / f"{token}.npz")
-    save_labels(draw_labels(record, MapRaster(scenario.map), grid), path)
+    record = load_record(run / "records" / f"{handle.token}.npz")
+    path = labels_path(run / "observations" / f"{handle.token}.npz")
+    save_labels(draw_labels(record, MapRaster(handle.load().map), grid or LabelGrid()), path)
     return path

@@ -79,7 +79,7 @@ class RecordingDataset(Dataset):
         self.image_size = (image_size[0], image_size[1])
         self.perturbation = Perturbation(**(perturbation or {}))
         self.seed = seed
-        self.label_grid = LabelGrid(**label_grid) if label_grid else None
+        self.label_grid = LabelGrid(**label_grid) if label_grid is not None else None
         self.paths = [
             p
             for p in find_recordings(root)
@@ -93,7 +93,7 @@ class RecordingDataset(Dataset):
         self._order = [self._camera_order(log, path) for log, path in zip(self.logs, self.paths, strict=True)]
         self.clips = self._cut(clip_stride, min_future)
         self._label_cache: dict[int, np.ndarray] = {}
-        if self.label_grid:
+        if self.label_grid is not None:
             self._label_cache = {i: load_labels(path) for i, path in enumerate(self.paths)}
 
     @property
@@ -114,7 +114,7 @@ class RecordingDataset(Dataset):
         arrays |= camera_inputs([log.cameras[i] for i in self._order[clip.log]], self.image_size, shift)
         arrays |= self._status(log, frames, shift)
         future, valid = self._futures(log, frames, shift)
-        if self.label_grid:
+        if self.label_grid is not None:
             packed = self._label_cache[clip.log][clip.first : clip.first + self.clip_length]
             arrays["bev_labels"] = unpack_labels(packed, self.label_grid)
             if shift is not None:

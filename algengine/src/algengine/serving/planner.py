@@ -124,14 +124,14 @@ class VadPlanner:
         missing = [name for name in self._cameras if name not in have]
         if missing or not have:
             raise PlanError(
-                f"scenario {observation.token}: the observation has images of {sorted(have) or 'no cameras'}, the planner "
-                f"needs {', '.join(self._cameras) or 'cameras'}: render that rig"
+                f"scenario {observation.token}: the observation has images of {sorted(have) or 'no cameras'}, the "
+                f"planner needs {', '.join(self._cameras) or 'cameras'}: render that rig"
             )
         steps = self._model.head.status.steps
         if len(observation.ego_history) != steps:
             raise PlanError(
-                f"scenario {observation.token}: the observation has {len(observation.ego_history)} history entries, the "
-                f"planner was trained with {steps}: set the protocol's history to that"
+                f"scenario {observation.token}: the observation has {len(observation.ego_history)} history entries, "
+                f"the planner was trained with {steps}: set the protocol's history to that"
             )
 
     def _make_plan(self, poses: Tensor, index: int, scores: Tensor) -> Plan:

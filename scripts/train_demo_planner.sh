@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Makes the shipped planner vadv2_demo from nothing: world, recordings, labels, vocabulary, training, export.
+#   scripts/train_demo_planner.sh [NUM_SCENARIOS] [KEY=VALUE ...]
+# NUM_SCENARIOS: how many scenarios of common_train to use (default: all). KEY=VALUE words override keys of the training
+# config, for example train_cfg.max_epochs=1. DEVICE=auto|cpu|cuda, WORKERS (processes for the data) and
+# OUT (where the weights go, default: the package's assets) are read from the environment.
+# Everything is seeded; a step whose results are there is not done again.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+fail() { printf 'train_demo_planner: %s\n' "$*" >&2; exit 1; }
+say() { printf 'train_demo_planner: %s\n' "$*" >&2; }
+
+count= overrides=()
+for word in "$@"; do
+  case "$word" in
+    *=*) overrides+=("$word") ;;
+    *[!0-9]* | "") fail "unknown argument '$word', expected a number of scenarios or KEY=VALUE" ;;
+    *) count=$word ;;
+  esac
+done
+device=${DEVICE:-auto} workers=${WORKERS:-$(nproc)}
+out=${OUT:-algengine/src/algengine/assets/vadv2_demo}
+
+if [ -z "${SKIP_BOOTSTRAP:-}" ]; then bash scripts/bootstrap.sh; fi
+bin=$PWD/.venv/bin
+sim() { if [ -x "$bin/simengine" ]; then "$bin/simengine" "$@"; else python3 -m simengine.cli.main "$@"; fi; }
+alg() { if [ -x "$bin/algengine" ]; then "$bin/algengine" "$@"; else python3 -m algengine.cli.main "$@"; fi; }
+
+scenarios=data/sim_engine/scenarios/original/common_train
+recordings=data/alg_engine/recordings/common_train
+vocabulary=data/alg_engine/vocabulary/vadv2_demo.npy
+work=experiments/vadv2_demo
+
+limit=() record_limit=()
+if [ -n "$count" ]; then limit=(--num-scenarios "$count") record_limit=("num_scenarios=$count"); fi
+parallel=()
+if [ "$workers" -gt 1 ]; then parallel=(worker=ray "num_workers=$workers"); fi
+
+say "1/6 scenarios"
+[ -f "$scenarios/index.json" ] || sim generate common_train "$scenarios" --workers "$workers" "${limit[@]}"
+say "2/6 recordings"
+sim run --config-name record split=common_train "output_dir=$recordings" "${record_limit[@]}" "${parallel[@]}"
+say "3/6 labels"
+alg labels "$recordings" "$scenarios" --workers "$workers"
+say "4/6 vocabulary"
+[ -f "$vocabulary" ] || alg vocabulary "$recordings/observations" "$vocabulary" --size 512
+say "5/6 training"
+alg train vadv2_demo --work-dir "$work" --device "$device" --cfg-options "${overrides[@]}"
+say "6/6 export"
+alg export "$work/last_checkpoint" "$out" --config vadv2_demo --cfg-options "${overrides[@]}"
+say "weights and log are in $out"
