@@ -88,7 +88,12 @@ def test_a_planner_behind_the_socket_is_driven_scored_and_reported(planner, tmp_
     rows = read_scores_csv(out / "scores.csv")
     assert [row.status for row in rows] == ["ok", "ok"]
     assert all(0.0 <= row.score <= 1.0 and row.traffic == traffic for row in rows)
-    assert (out / f"all_scenes_pdm_averages_{traffic}.csv").read_text().splitlines()[-1].startswith("overall_average")
+    assert (
+        (out / f"all_scenes_pdm_averages_{traffic}.csv")
+        .read_text()
+        .splitlines()[-1]
+        .startswith("overall_average")
+    )
     assert json.loads((out / "summary.json").read_text())["counts"]["ok"] == 2
     report = (out / "report.html").read_text()
     assert all(row.token in report for row in rows)

@@ -6,13 +6,22 @@ import sys
 PROGRAM = """
 import importlib, pkgutil, sys
 import simengine
-light = ("errors", "geometry", "datatypes", "map", "dynamics", "bridge", "scenario", "metrics")
+light = ("errors", "files", "geometry", "datatypes", "map", "dynamics", "bridge", "scenario", "metrics")
 for name in light:
     module = importlib.import_module(f"simengine.{name}")
     for item in pkgutil.walk_packages(getattr(module, "__path__", []), f"simengine.{name}."):
         importlib.import_module(item.name)
 heavy = ("torch", "ray", "hydra", "omegaconf", "gsplat", "PIL", "mmengine", "mmcv", "mmdet", "mmdet3d", "cv2")
 print([name for name in heavy if name in sys.modules])
+"""
+
+HELP = """
+import sys
+from simengine.cli.main import main
+try:
+    main(["--help"])
+finally:
+    print([name for name in ("torch", "ray", "gsplat") if name in sys.modules])
 """
 
 
@@ -22,6 +31,5 @@ def test_light_layer_loads_nothing_heavy():
 
 
 def test_help_loads_nothing_heavy():
-    program = "import sys\nfrom simengine.cli.main import main\ntry: main(['--help'])\nfinally: print([n for n in ('torch','ray','gsplat') if n in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", HELP], capture_output=True, text=True, check=False)
     assert done.stdout.strip().endswith("[]"), done.stdout + done.stderr

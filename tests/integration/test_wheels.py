@@ -26,7 +26,17 @@ def clean(tmp_path_factory) -> Path:
     """Return the folder of an environment with only the two wheels, and our dependencies in sight."""
     work = tmp_path_factory.mktemp("wheels")
     pip = (sys.executable, "-m", "pip", "--disable-pip-version-check")
-    run(*pip, "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", work, ROOT / "simengine", ROOT / "algengine")
+    run(
+        *pip,
+        "wheel",
+        "-q",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        work,
+        ROOT / "simengine",
+        ROOT / "algengine",
+    )
     environment = work / "env"
     venv.create(environment, with_pip=False)
     wheels = sorted(work.glob("*.whl"))
@@ -41,12 +51,19 @@ def clean(tmp_path_factory) -> Path:
 
 @pytest.mark.slow
 def test_wheels_carry_what_they_need(clean, tmp_path):
-    where = run(clean / "bin" / "python", "-c", "import simengine, algengine; print(simengine.__file__, algengine.__file__)")
+    program = "import simengine, algengine; print(simengine.__file__, algengine.__file__)"
+    where = run(clean / "bin" / "python", "-c", program, cwd=tmp_path)
     assert all(str(clean) in path for path in where.split())
     assert "run" in run(clean / "bin" / "simengine", "--help", cwd=tmp_path)
     assert "serve" in run(clean / "bin" / "algengine", "--help", cwd=tmp_path)
     out = run(
-        clean / "bin" / "simengine", "run", "--config-name", "replay", "num_scenarios=1", "output_dir=out", cwd=tmp_path
+        clean / "bin" / "simengine",
+        "run",
+        "--config-name",
+        "replay",
+        "num_scenarios=1",
+        "output_dir=out",
+        cwd=tmp_path,
     )
     assert "1 of 1 scenarios scored" in out
     assert (tmp_path / "out" / "scores.csv").exists()

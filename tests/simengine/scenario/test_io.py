@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from factories import make_scenario
 from scenario_factories import assert_identical, random_scenario
 from simengine.errors import ScenarioFormatError
-from simengine.scenario.arrayfile import HEADER, encode_header
+from simengine.files.arrays import HEADER, encode_header
 from simengine.scenario.io import load_scenario, save_scenario
 
 

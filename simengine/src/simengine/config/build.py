@@ -19,8 +19,8 @@ from simengine.render.renderer import SceneRenderer
 from simengine.render.rig import nuplan_rig
 from simengine.runner.run_directory import RunDirectory
 from simengine.runner.worker import Handle, PolicySource, Worker, WorkerSettings
-from simengine.scenario.splits import open_split
 from simengine.scenario.scenario import Scenario
+from simengine.scenario.splits import open_split
 from simengine.sim.loop import Simulation
 from simengine.sim.protocol import Protocol
 from simengine.world.splits import BUILTIN_SPLITS, builtin_handles

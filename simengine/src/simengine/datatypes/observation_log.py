@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import io
-import json
-import os
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from simengine.datatypes.camera import CameraCalibration
-from simengine.errors import ScenarioFormatError
+from simengine.files.arrays import read_arrays, write_arrays
 
-_FORMAT = "simengine.observation_log"
+_FORMAT = "simengine-observation-log"
 _VERSION = 1
+_CAMERA_FIELDS = ("intrinsic", "ego_from_cam", "distortion")
 _ARRAYS = (
     "timestamps_us",
     "ego_pose",
@@ -83,17 +80,11 @@ class ObservationLog:
         }
         sizes = [[len(jpeg) for jpeg in rig] for rig in self.jpegs]
         arrays = {name: getattr(self, name) for name in _ARRAYS}
-        arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
         arrays["jpeg_bytes"] = np.frombuffer(b"".join(j for rig in self.jpegs for j in rig), np.uint8)
         arrays["jpeg_sizes"] = np.array(sizes, np.int64).reshape(len(self.jpegs), len(self.cameras))
-        for field in ("intrinsic", "ego_from_cam", "distortion"):
-            arrays[f"camera_{field}"] = np.array([getattr(c, field) for c in self.cameras])
-        buffer = io.BytesIO()
-        np.savez(buffer, **arrays)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(path.name + ".tmp")
-        temporary.write_bytes(buffer.getvalue())
-        os.replace(temporary, path)
+        for field in _CAMERA_FIELDS:
+            arrays[f"cameras.{field}"] = np.array([getattr(c, field) for c in self.cameras])
+        write_arrays(path, header, arrays, compress=False)
 
     @classmethod
     def load(cls, path: Path) -> ObservationLog:
@@ -102,21 +93,9 @@ class ObservationLog:
         Raises:
             ScenarioFormatError: the file is missing, truncated or of another format.
         """
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                header = json.loads(file["header"].tobytes())
-                if header.get("format") != _FORMAT or header.get("version") != _VERSION:
-                    raise ScenarioFormatError(
-                        f"{path} is {header.get('format')} version {header.get('version')}, expected "
-                        f"{_FORMAT} version {_VERSION}: record it again"
-                    )
-                arrays = {name: file[name] for name in file.files}
-        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
-            raise ScenarioFormatError(
-                f"{path} is not a readable observation log ({error}): record it again"
-            ) from error
+        header, arrays = read_arrays(path, _FORMAT, _VERSION)
         cameras = tuple(
-            CameraCalibration(name, width, height, *(arrays[f"camera_{f}"][i] for f in _CAMERA_FIELDS))
+            CameraCalibration(name, width, height, *(arrays[f"cameras.{f}"][i] for f in _CAMERA_FIELDS))
             for i, (name, width, height) in enumerate(header["cameras"])
         )
         sizes = arrays["jpeg_sizes"]
@@ -132,6 +111,3 @@ class ObservationLog:
             state_dt=header["state_dt"],
             **{name: arrays[name] for name in _ARRAYS},
         )
-
-
-_CAMERA_FIELDS = ("intrinsic", "ego_from_cam", "distortion")

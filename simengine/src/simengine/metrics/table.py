@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from simengine.errors import ScenarioFormatError
-from simengine.metrics.atomic import write_atomically
+from simengine.files.atomic import write_atomically
 from simengine.metrics.episode import SUB_SCORES
 from simengine.metrics.row import FLOAT_FIELDS, NAN, SCORE_COLUMNS, ScoreRow, is_known
 from simengine.metrics.summary import summarize

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from simengine.errors import ConfigError
-from simengine.metrics.atomic import write_atomically
+from simengine.files.atomic import write_atomically
 from simengine.metrics.row import ScoreRow, row_from_json, row_to_json
 
 

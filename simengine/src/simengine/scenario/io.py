@@ -13,7 +13,7 @@ from simengine.datatypes.ego import EgoTrack
 from simengine.datatypes.lights import TrafficLights
 from simengine.datatypes.vehicle import VehicleParams
 from simengine.errors import ScenarioFormatError
-from simengine.scenario.arrayfile import read_arrays, write_arrays
+from simengine.files.arrays import read_arrays, write_arrays
 from simengine.scenario.mapfile import MAP_FOLDER, load_map, save_map
 from simengine.scenario.scenario import Scenario
 

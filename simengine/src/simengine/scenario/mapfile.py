@@ -9,7 +9,7 @@ import numpy as np
 
 from simengine.datatypes.map import AreaKind, Lane, LineKind, MapArea, MapLine, Roadblock, VectorMap
 from simengine.errors import ScenarioFormatError
-from simengine.scenario.arrayfile import encode_header, pack_ragged, read_arrays, unpack_ragged, write_arrays
+from simengine.files.arrays import encode_header, pack_ragged, read_arrays, unpack_ragged, write_arrays
 
 MAP_FORMAT = "simengine-map"
 MAP_VERSION = 1

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from simengine.errors import ScenarioFormatError
+from simengine.files.atomic import write_atomically
 from simengine.scenario.io import load_scenario, save_scenario
 from simengine.scenario.scenario import Scenario
 
@@ -136,9 +136,7 @@ def write_index(directory: Path, entries: Iterable[IndexEntry]) -> ScenarioIndex
         "version": INDEX_VERSION,
         "scenarios": [asdict(entry) for entry in entries],
     }
-    part = directory / f".{INDEX_NAME}.{os.getpid()}.part"
-    part.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
-    os.replace(part, directory / INDEX_NAME)
+    write_atomically(directory / INDEX_NAME, (json.dumps(body, indent=1) + "\n").encode())
     return ScenarioIndex(directory, entries)
 
 

@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from simengine.datatypes.record import RolloutRecord
-from simengine.metrics.atomic import write_atomically
+from simengine.files.atomic import write_atomically
 from simengine.metrics.report.scene import scene_data
 from simengine.metrics.row import SCORE_COLUMNS, ScoreRow, is_known
 from simengine.metrics.summary import summarize

@@ -1,14 +1,13 @@
-"""The container of the native format: one .npz with arrays and a JSON header.
+"""One .npz with arrays and a JSON header: the container of scenarios, maps, records and observation logs.
 
-It owns atomic writing, the check of format name and version, and ragged arrays; it knows nothing of
-scenarios. Files load with `allow_pickle=False`.
+It owns the check of format name and version, and ragged arrays. Files load with `allow_pickle=False`.
 """
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
-import os
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from simengine.errors import ScenarioFormatError
+from simengine.files.atomic import write_atomically
 
 HEADER = "header"
 _UNREADABLE = (
@@ -52,15 +52,9 @@ def write_arrays(path: Path, header: dict, arrays: dict[str, np.ndarray], compre
     for name, array in arrays.items():
         if array.dtype.hasobject:
             raise ScenarioFormatError(f"{name} has dtype {array.dtype}, expected numbers: use a plain array")
-    content = {HEADER: encode_header(header), **arrays}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            (np.savez_compressed if compress else np.savez)(file, **content)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    buffer = io.BytesIO()
+    (np.savez_compressed if compress else np.savez)(buffer, **{HEADER: encode_header(header)}, **arrays)
+    write_atomically(path, buffer.getvalue())
 
 
 def read_arrays(path: Path, format_name: str, version: int) -> tuple[dict, dict[str, np.ndarray]]:
@@ -81,7 +75,7 @@ def read_arrays(path: Path, format_name: str, version: int) -> tuple[dict, dict[
     except _UNREADABLE as error:
         raise ScenarioFormatError(
             f"{path}: cannot be read ({type(error).__name__}: {error}), expected a complete {format_name} file: "
-            "convert or copy it again"
+            "make or copy it again"
         ) from None
     except OSError as error:
         raise ScenarioFormatError(
@@ -91,7 +85,7 @@ def read_arrays(path: Path, format_name: str, version: int) -> tuple[dict, dict[
     if found != (format_name, version):
         raise ScenarioFormatError(
             f"{path}: format {found[0]!r} version {found[1]!r}, expected {format_name!r} version {version}: "
-            "convert the scenarios again with this release"
+            "make it again with this release"
         )
     return header, arrays
 
