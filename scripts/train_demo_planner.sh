@@ -27,20 +27,22 @@ bin=$PWD/.venv/bin
 sim() { if [ -x "$bin/simengine" ]; then "$bin/simengine" "$@"; else python3 -m simengine.cli.main "$@"; fi; }
 alg() { if [ -x "$bin/algengine" ]; then "$bin/algengine" "$@"; else python3 -m algengine.cli.main "$@"; fi; }
 
-scenarios=data/sim_engine/scenarios/original/common_train
-recordings=data/alg_engine/recordings/common_train
+# A name of its own, because the built-in split of the same name would be generated again at each use.
+split=vadv2_demo_train
+scenarios=data/sim_engine/scenarios/original/$split
+recordings=data/alg_engine/recordings/$split
 vocabulary=data/alg_engine/vocabulary/vadv2_demo.npy
 work=experiments/vadv2_demo
 
 limit=() record_limit=()
 if [ -n "$count" ]; then limit=(--num-scenarios "$count") record_limit=("num_scenarios=$count"); fi
 parallel=()
-if [ "$workers" -gt 1 ]; then parallel=(worker=ray "num_workers=$workers"); fi
+if [ "$workers" -gt 1 ]; then parallel=(worker=processes "num_workers=$workers"); fi
 
 say "1/6 scenarios"
 [ -f "$scenarios/index.json" ] || sim generate common_train "$scenarios" --workers "$workers" "${limit[@]}"
 say "2/6 recordings"
-sim run --config-name record split=common_train "output_dir=$recordings" "${record_limit[@]}" "${parallel[@]}"
+sim run --config-name record split=$split "output_dir=$recordings" "${record_limit[@]}" "${parallel[@]}"
 say "3/6 labels"
 alg labels "$recordings" "$scenarios" --workers "$workers"
 say "4/6 vocabulary"

@@ -1,5 +1,5 @@
 # Clips of four decisions (1.5 s of memory) from recordings of the built-in world; logs are held out by name.
-recordings = 'data/alg_engine/recordings/common_train/observations'
+recordings = 'data/alg_engine/recordings/vadv2_demo_train/observations'
 cameras = ('CAM_F0', 'CAM_L0', 'CAM_L1', 'CAM_L2', 'CAM_R0', 'CAM_R1', 'CAM_R2', 'CAM_B0')
 vocabulary = 'data/alg_engine/vocabulary/vadv2_demo.npy'
 
