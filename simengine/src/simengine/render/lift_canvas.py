@@ -117,21 +117,36 @@ def _fill(mask: np.ndarray, polygon: np.ndarray) -> None:
     """Set `mask` where cell centres lie inside `polygon` (N, 2) in cells, by the even-odd rule."""
     rows, columns = mask.shape
     n = len(polygon)
-    crossings = np.empty(n, np.float64)
+    starts = np.zeros(rows + 1, np.int64)
+    # Two passes over the edges: count the crossings of each row, then store them row by row.
+    for k in range(n):
+        first, last = _edge_rows(polygon[k - 1, 1], polygon[k, 1], rows)
+        starts[first + 1 : last + 1] += 1
+    starts = np.cumsum(starts)
+    cursor = starts.copy()
+    crossings = np.empty(starts[-1], np.float64)
+    for k in range(n):
+        ax, ay = polygon[k - 1]
+        bx, by = polygon[k]
+        first, last = _edge_rows(ay, by, rows)
+        for row in range(first, last):
+            crossings[cursor[row]] = ax + (row + 0.5 - ay) / (by - ay) * (bx - ax)
+            cursor[row] += 1
     for row in range(rows):
-        y = row + 0.5
-        count = 0
-        for k in range(n):
-            ax, ay = polygon[k - 1]
-            bx, by = polygon[k]
-            if (ay <= y) != (by <= y):
-                crossings[count] = ax + (y - ay) / (by - ay) * (bx - ax)
-                count += 1
-        crossings[:count].sort()
-        for k in range(0, count - 1, 2):
-            first = max(int(np.ceil(crossings[k] - 0.5)), 0)
-            last = min(int(np.ceil(crossings[k + 1] - 0.5)), columns)
-            mask[row, first:last] = True
+        at = crossings[starts[row] : starts[row + 1]]
+        at.sort()
+        for k in range(0, len(at) - 1, 2):
+            left = max(int(np.ceil(at[k] - 0.5)), 0)
+            right = min(int(np.ceil(at[k + 1] - 0.5)), columns)
+            mask[row, left:right] = True
+
+
+@njit(cache=True)
+def _edge_rows(ay: float, by: float, rows: int) -> tuple[int, int]:
+    """Return the half-open range of rows whose centre line an edge from `ay` to `by` crosses."""
+    first = int(np.ceil(min(ay, by) - 0.5))
+    last = int(np.ceil(max(ay, by) - 0.5))
+    return min(max(first, 0), rows), min(max(last, 0), rows)
 
 
 @njit(cache=True)

@@ -100,7 +100,8 @@ def _leaves(
     split = np.zeros(canvas.kind.shape, bool)
     splits, means = [split], [mean]
     for level in range(1, LEVELS):
-        low, high, mean = _blocks(low).min((1, 3)), _blocks(high).max((1, 3)), _blocks(mean).mean((1, 3))
+        low, high = _pooled(low, np.minimum), _pooled(high, np.maximum)
+        mean = 0.25 * _pooled(mean, np.add)
         size = (1 << level) * canvas.cell
         repeat = 1 << (top - level)
         may = _repeat(0.5 * size >= finest - 1e-6, repeat)
@@ -108,7 +109,7 @@ def _leaves(
         detailed = ((high - low).max(axis=2) > _UNIFORM) & may
         # A block next to a split block may be one level larger at most, so that wide Gaussians do not cover detail.
         grown = ndimage.binary_dilation(split, np.ones((3, 3), bool)) if level > 1 else split
-        split = detailed | must | _blocks(grown[..., None]).any((1, 3))[..., 0]
+        split = detailed | must | _pooled(grown, np.logical_or)
         splits.append(split)
         means.append(mean)
     leaves = []
@@ -118,10 +119,10 @@ def _leaves(
     return leaves
 
 
-def _blocks(array: np.ndarray) -> np.ndarray:
-    """Return (H, W, D) seen as (H / 2, 2, W / 2, 2, D)."""
-    rows, columns, depth = array.shape
-    return array.reshape(rows // 2, 2, columns // 2, 2, depth)
+def _pooled(array: np.ndarray, combine: np.ufunc) -> np.ndarray:
+    """Return (H / 2, W / 2, ...) of `array` (H, W, ...) with each 2 x 2 block combined by `combine`."""
+    columns = combine(array[:, 0::2], array[:, 1::2])
+    return combine(columns[0::2], columns[1::2])
 
 
 def _repeat(array: np.ndarray, times: int) -> np.ndarray:

@@ -23,6 +23,7 @@ LANE_WIDTH = 3.5
 _LINE_WIDTH = 0.2
 _STOP_LINE_WIDTH = 0.5
 _PAVEMENT_WIDTH = 3.0
+_MAX_SHOULDER = 3.5
 _KERB_WIDTH = 0.3
 _TRACE_RADIUS = 2.6
 _STRIPE = 0.6
@@ -40,6 +41,7 @@ def paint_road(canvas: Canvas, scenario: Scenario) -> None:
     _paint_surface(canvas, vector_map)
     if not (canvas.kind == ROAD).any():
         _paint_traces(canvas, scenario)
+    _paint_shoulder(canvas, vector_map)
     _paint_verge(canvas)
     _paint_lines(canvas, vector_map)
     for area in vector_map.areas_of(AreaKind.CROSSWALK):
@@ -69,6 +71,22 @@ def _paint_traces(canvas: Canvas, scenario: Scenario) -> None:
     points = agents.pose[driven][:, :2]
     # One disc per metre is enough; standing vehicles repeat the same place thousands of times.
     canvas.dots(np.unique(np.round(points), axis=0), _TRACE_RADIUS, ASPHALT, ROAD)
+
+
+def _paint_shoulder(canvas: Canvas, vector_map: VectorMap) -> None:
+    """Paint asphalt between the lanes and the physical edge of the road, where the map has one beyond them."""
+    edges = [line.points for line in vector_map.lines if line.kind is LineKind.ROAD_EDGE]
+    road = canvas.kind == ROAD
+    if not edges or not road.any():
+        return
+    wall = Canvas(canvas.corner, canvas.cell, np.zeros_like(canvas.rgb), np.zeros_like(canvas.kind))
+    for points in edges:
+        wall.strip(points, 3.0 * canvas.cell, WHITE, ROAD)
+    near = ndimage.distance_transform_edt(~road).astype(np.float32) * canvas.cell < _MAX_SHOULDER
+    regions, _ = ndimage.label(near & (wall.kind != ROAD))
+    grown = np.isin(regions, np.setdiff1d(np.unique(regions[road]), [0])) & (canvas.kind == OFF_ROAD)
+    canvas.rgb[grown] = ASPHALT
+    canvas.kind[grown] = ROAD
 
 
 def _paint_verge(canvas: Canvas) -> None:
