@@ -14,6 +14,8 @@ from simengine.geometry import boxes
 
 NO_LEAD = np.inf
 BISECTIONS = 6
+CROSSING_SINE = 0.5
+MERGE_GAP_SHARE = 0.75
 
 # Columns of an obstacle row: pose, half size, velocity, and how much it may be squeezed past.
 OBSTACLE_COLUMNS = ("x", "y", "yaw", "half_length", "half_width", "vx", "vy", "margin", "yields")
@@ -71,66 +73,82 @@ def project_one(points, start, count, step, x, y, yaw):  # type: ignore[no-untyp
 
 
 @njit(cache=True)
-def _yields_to(distance, speed, ox, oy, vx, vy, half_length, half_width, px, py, patient):  # type: ignore[no-untyped-def]
-    """Whether a vehicle arriving at (px, py) after `distance` lets a crossing mover go first."""
-    other = np.hypot(vx, vy)
-    along = ((px - ox) * vx + (py - oy) * vy) / other
-    own_time = distance / max(speed, 1.0)
-    enters = max(along - half_length - half_width, 0.0) / other
-    leaves = (along + half_length + half_width + 1.0) / other
-    slack = 1.5 if patient else 0.0
-    return leaves > 0.0 and enters < own_time + slack and own_time < leaves + 0.5
+def _yields(distance, speed, other_speed, time, length, crossing, patient):  # type: ignore[no-untyped-def]
+    """Return the gap to keep because another mover will be in the way after `time`, infinity to go first.
+
+    `distance` is how far the vehicle can go until it touches where the other will be then.
+    """
+    if crossing:
+        own_time = distance / max(speed, 1.0)
+        enters, leaves = time - 0.25, time + length / max(other_speed, 0.5) + 0.25
+        slack = 1.5 if patient else 0.0
+        return distance if enters < own_time + slack and own_time < leaves + 0.5 else np.inf
+    # Two that merge: whoever has farther to go falls in behind, without slamming on the brakes.
+    behind = distance - other_speed * time
+    if behind < (-3.0 if patient else 0.0):
+        return np.inf
+    return max(behind, MERGE_GAP_SHARE * (2.0 + 1.4 * speed))
 
 
 @njit(cache=True)
-def contact(points, start, count, step, s, speed, hl, hw, o, ahead, sweep):  # type: ignore[no-untyped-def]
-    """Return the distance until the boxes touch, or infinity; `o` is one obstacle row."""
+def contact(points, start, count, step, s, speed, hl, hw, o, ahead, later, times):  # type: ignore[no-untyped-def]
+    """Return the free distance until one obstacle, infinity if it is not in the way.
+
+    `o` is an obstacle row, `later` (M, 3) its predicted poses at `times` (M,).
+    """
     ox, oy, oc, osn, ohl, ohw = o[0], o[1], np.cos(o[2]), np.sin(o[2]), o[3], o[4]
-    margin = o[7]
+    side = hw + o[7]
     v = np.hypot(o[5], o[6])
-    moving = v > 0.3 and sweep > 0.0
-    shl = ohl + 0.5 * v * sweep if moving else ohl
-    sc, ss = (o[5] / v, o[6] / v) if moving else (oc, osn)
-    sx, sy = (ox + 0.5 * v * sweep * sc, oy + 0.5 * v * sweep * ss) if moving else (ox, oy)
-    reach = np.hypot(hl, hw + margin) + np.hypot(ohl, ohw) + (v * sweep if moving else 0.0)
+    moves = len(times) if v > 0.3 else 0
+    # Predicted boxes are longer, so that they cover the way between two times.
+    stretched = ohl + 0.25 * v
+    around = np.hypot(hl, side) + np.hypot(ohl, ohw)
+    reach = around + (v * (times[moves - 1] + 0.25) if moves else 0.0)
     x, y, yaw, _ = path_pose(points, start, count, step, s)
     c, sn = np.cos(yaw), np.sin(yaw)
-    if box_overlap(x, y, c, sn, hl, hw + margin, ox, oy, oc, osn, ohl, ohw):
+    if box_overlap(x, y, c, sn, hl, side, ox, oy, oc, osn, ohl, ohw):
         return 0.0 if (ox - x) * c + (oy - y) * sn > 0.0 else np.inf
-    done = 0.0
+    done, yielding, met = 0.0, np.inf, 0
     while done < ahead:
         # No contact is possible before the circles around both boxes meet: skip that far at once.
-        skip = np.hypot(ox - x, oy - y) - reach
-        move = max(skip, step)
+        move = max(np.hypot(ox - x, oy - y) - reach, step)
         before, done = done, done + move
         x, y, yaw, _ = path_pose(points, start, count, step, s + done)
         c, sn = np.cos(yaw), np.sin(yaw)
-        crossing = False
-        hit = box_overlap(x, y, c, sn, hl, hw + margin, ox, oy, oc, osn, ohl, ohw)
-        if not hit and moving and abs(c * ss - sn * sc) > 0.5:
-            crossing = box_overlap(x, y, c, sn, hl, hw + margin, sx, sy, sc, ss, shl, ohw) and _yields_to(
-                done, speed, ox, oy, o[5], o[6], ohl, hw, x, y, o[8] < 0.5
-            )
-        if crossing:
-            return before
-        if hit:
+        if box_overlap(x, y, c, sn, hl, side, ox, oy, oc, osn, ohl, ohw):
             low, high = before, done
             for _ in range(BISECTIONS):
                 mid = 0.5 * (low + high)
                 x, y, yaw, _ = path_pose(points, start, count, step, s + mid)
-                c, sn = np.cos(yaw), np.sin(yaw)
-                if box_overlap(x, y, c, sn, hl, hw + margin, ox, oy, oc, osn, ohl, ohw):
+                if box_overlap(x, y, np.cos(yaw), np.sin(yaw), hl, side, ox, oy, oc, osn, ohl, ohw):
                     high = mid
                 else:
                     low = mid
-            return low
-    return np.inf
+            return min(low, yielding)
+        if yielding < np.inf:
+            continue
+        for m in range(moves):
+            dx, dy = later[m, 0] - x, later[m, 1] - y
+            if dx * dx + dy * dy > (around + 0.25 * v) ** 2:
+                continue
+            lc, ls = np.cos(later[m, 2]), np.sin(later[m, 2])
+            if box_overlap(x, y, c, sn, hl, side, later[m, 0], later[m, 1], lc, ls, stretched, ohw):
+                # Only the first touch tells who is behind whom.
+                if met & (1 << m):
+                    continue
+                met |= 1 << m
+                crosses = abs(c * ls - sn * lc) > CROSSING_SINE
+                yielding = _yields(before, speed, v, times[m], ohl + hw, crosses, o[8] < 0.5)
+                if yielding < np.inf:
+                    break
+    return yielding
 
 
 @njit(cache=True)
-def _find(points, starts, counts, steps, rows, s, speed, half, obstacles, ignore, ahead, sweep):  # type: ignore[no-untyped-def]
+def _find(points, starts, counts, steps, rows, s, speed, half, obstacles, ignore, ahead, later, times):  # type: ignore[no-untyped-def]
     gap = np.full(len(rows), np.inf)
     lead_speed = np.zeros(len(rows))
+    last = times[-1] + 0.25 if len(times) else 0.0
     for i in range(len(rows)):
         p = rows[i]
         start, count, step = starts[p], counts[p], steps[p]
@@ -139,11 +157,22 @@ def _find(points, starts, counts, steps, rows, s, speed, half, obstacles, ignore
             if ignore[i, j]:
                 continue
             o = obstacles[j]
-            reach = ahead[i] + half[i, 0] + o[3] + o[4] + np.hypot(o[5], o[6]) * sweep + 3.0
+            reach = ahead[i] + half[i, 0] + o[3] + o[4] + np.hypot(o[5], o[6]) * last + 3.0
             if (o[0] - x) ** 2 + (o[1] - y) ** 2 > reach * reach:
                 continue
             found = contact(
-                points, start, count, step, s[i], speed[i], half[i, 0], half[i, 1], o, ahead[i], sweep
+                points,
+                start,
+                count,
+                step,
+                s[i],
+                speed[i],
+                half[i, 0],
+                half[i, 1],
+                o,
+                ahead[i],
+                later[j],
+                times,
             )
             if found < gap[i]:
                 gap[i] = found
@@ -182,7 +211,8 @@ def find_leads(
     obstacles: np.ndarray,
     ignore: np.ndarray,
     ahead: np.ndarray,
-    sweep: float = 0.0,
+    later: np.ndarray | None = None,
+    times: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the free distance (M,) [m] ahead of M vehicles and the speed (M,) of what ends it.
 
@@ -195,7 +225,8 @@ def find_leads(
         obstacles: (K, 9), see `OBSTACLE_COLUMNS`; world frame.
         ignore: (M, K) bool, pairs to skip (a vehicle and itself).
         ahead: (M,) how far to look [m].
-        sweep: how long crossing movers are extended along their velocity [s]; 0 looks at the present only.
+        later: (K, M, 3) predicted poses of the obstacles; None looks at the present only.
+        times: (M,) rising times of these predictions [s].
 
     Returns:
         Distance until the boxes touch, infinity where nothing is in the way, and the obstacle's speed
@@ -213,7 +244,8 @@ def find_leads(
         np.asarray(obstacles, np.float64),
         np.asarray(ignore, np.bool_),
         np.asarray(ahead, np.float64),
-        float(sweep),
+        np.zeros((len(obstacles), 0, 3)) if later is None else np.ascontiguousarray(later, np.float64),
+        np.zeros(0) if times is None else np.asarray(times, np.float64),
     )
 
 
@@ -227,7 +259,7 @@ def find_leads_slow(
     ahead: np.ndarray,
     resolution: float = 0.02,
 ) -> np.ndarray:
-    """Return the free distance (M,) by testing every `resolution` metres; the oracle without sweep."""
+    """Return the free distance (M,) by testing every `resolution` metres; the oracle without prediction."""
     gap = np.full(len(rows), np.inf)
     for i, row in enumerate(rows):
         at = np.arange(0.0, ahead[i], resolution)

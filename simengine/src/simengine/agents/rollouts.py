@@ -76,6 +76,7 @@ def _unroll(points, step, v0, fraction, brake, stop, pose, velocity, present, ha
     v[0] = v0
     first_lead = np.inf
     row = np.zeros(9)
+    none, no_times = np.zeros((0, 3)), np.zeros(0)
     row[8] = 1.0
     for t in range(frames - 1):
         x, y, _, limit = path_pose(points, 0, count, step, s[t])
@@ -90,7 +91,7 @@ def _unroll(points, step, v0, fraction, brake, stop, pose, velocity, present, ha
             if (pose[j, t, 0] - x) ** 2 + (pose[j, t, 1] - y) ** 2 > reach * reach:
                 continue
             row[0:3], row[3:5], row[5:7], row[7] = pose[j, t], half[j], velocity[j, t], margin
-            found = contact(points, 0, count, step, s[t], v[t], own[0], own[1], row, ahead, 0.0)
+            found = contact(points, 0, count, step, s[t], v[t], own[0], own[1], row, ahead, none, no_times)
             if found < gap:
                 _, _, yaw, _ = path_pose(points, 0, count, step, s[t] + found)
                 gap = found

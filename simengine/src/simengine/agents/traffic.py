@@ -23,7 +23,7 @@ from simengine.geometry import boxes, se2
 from simengine.scenario.scenario import Scenario
 
 MOVER_MARGIN = 0.25
-CROSSING_SWEEP = 2.0
+PREDICTION_TIMES = np.array([0.5, 1.0, 1.5, 2.0])
 SPAWN_MARGIN = 0.5
 
 
@@ -166,7 +166,16 @@ class IdmTraffic:
         ignore = self._roster.ignore[drives][:, owner] | (drives[:, None] == owner[None, :])
         ahead = 12.0 + 4.0 * speed
         gap, lead_speed = find_leads(
-            self._paths, row, s, speed, self._half[drives], obstacles, ignore, ahead, CROSSING_SWEEP
+            self._paths,
+            row,
+            s,
+            speed,
+            self._half[drives],
+            obstacles,
+            ignore,
+            ahead,
+            self._predict(state, obstacles, owner, drives, s, speed),
+            PREDICTION_TIMES,
         )
         wanted = self._paths.limit(row, s)
         accel = idm.acceleration(speed, wanted, gap, speed - lead_speed, params)
@@ -189,6 +198,35 @@ class IdmTraffic:
         rows[-1, 5:7] = speed * np.cos(ego[2]), speed * np.sin(ego[2])
         rows[-1, 7:9] = MOVER_MARGIN, 0.0
         return rows, np.append(present, self._log.num_agents)
+
+    def _predict(
+        self,
+        state: SimState,
+        obstacles: np.ndarray,
+        owner: np.ndarray,
+        drives: np.ndarray,
+        s: np.ndarray,
+        speed: np.ndarray,
+    ) -> np.ndarray:
+        """Poses (K, M, 3) of the obstacles at `PREDICTION_TIMES`: drivers stay on their paths.
+
+        The ego keeps its yaw rate; everyone else goes straight on.
+        """
+        count = len(PREDICTION_TIMES)
+        later = np.repeat(obstacles[:, None, :3], count, axis=1)
+        later[:, :, :2] += obstacles[:, None, 5:7] * PREDICTION_TIMES[:, None]
+        at = (s[:, None] + speed[:, None] * PREDICTION_TIMES).ravel()
+        row = np.repeat(self._roster.path_row[drives], count)
+        place = np.full(self._log.num_agents + 1, -1)
+        place[owner] = np.arange(len(owner))
+        later[place[drives]] = self._paths.pose(row, at).reshape(len(drives), count, 3)
+        turned = state.ego[StateIndex.ANGULAR_VELOCITY] * PREDICTION_TIMES
+        heading = state.ego[2] + 0.5 * turned
+        travelled = state.ego[StateIndex.VELOCITY_X] * PREDICTION_TIMES
+        later[-1, :, 0] = obstacles[-1, 0] + travelled * np.cos(heading)
+        later[-1, :, 1] = obstacles[-1, 1] + travelled * np.sin(heading)
+        later[-1, :, 2] = state.ego[2] + turned
+        return later
 
     def _red_light_gap(
         self, state: SimState, drives: np.ndarray, row: np.ndarray, s: np.ndarray, speed: np.ndarray

@@ -6,7 +6,7 @@ import numpy as np
 
 from simengine.datatypes.agents import AgentType
 from simengine.geometry import polyline
-from simengine.world.roads import SHOULDER, WALKWAY, Road, offset_line
+from simengine.world.roads import SHOULDER, WALKWAY, Road
 from simengine.world.stage import SIZES, Actor, Stage, stand, walk
 
 
@@ -41,7 +41,7 @@ def _traffic(stage: Stage, density: float) -> None:
 def _kerb(road: Road, side: str) -> tuple[np.ndarray, float]:
     """Line of parked cars along a road, and the yaw to add so that they face the traffic there."""
     sign = 1.0 if side == "left" else -1.0
-    line = offset_line(road.line, road.edge(side) + sign * (0.5 * SHOULDER + 0.1))
+    line = road.offset(road.edge(side) + sign * (0.5 * SHOULDER + 0.1))
     return line, np.pi if side == "left" and road.backward else 0.0
 
 
@@ -73,7 +73,7 @@ def _people(stage: Stage, road: Road, density: float) -> None:
         sign = 1.0 if side == "left" else -1.0
         for _ in range(rng.poisson(1.6 * density)):
             offset = road.edge(side) + sign * (SHOULDER + 0.5 + rng.uniform(0.2, WALKWAY - 0.8))
-            line = offset_line(road.line, offset)
+            line = road.offset(offset)
             s = float(rng.uniform(0.0, polyline.arc_length(line)[-1]))
             pose = polyline.sample(line, s)
             if np.hypot(*(pose[:2] - stage.beside(stage.ego_start + 35.0, 0.0)[:2])) > 70.0:
@@ -95,7 +95,7 @@ def _cyclist(stage: Stage) -> None:
     rng = stage.rng
     roads = list(stage.place.roads.values())
     line = polyline.drop_repeated(
-        np.concatenate([offset_line(road.line, road.edge("right") - 1.1) for road in roads]), 0.05
+        np.concatenate([road.offset(road.edge("right") - 1.1) for road in roads]), 0.05
     )
     s = stage.ego_start + float(rng.uniform(12.0, 45.0))
     points = polyline.sample(line, s + np.arange(0.0, 80.0, 1.0))[:, :2]

@@ -10,6 +10,7 @@ import numpy as np
 
 from simengine.datatypes.map import VectorMap
 from simengine.geometry import polyline, se2
+from simengine.geometry.angles import wrap
 from simengine.world.roads import LANE_WIDTH, MapBuilder, Road
 
 ARM_NAMES = ("east", "north", "west", "south")
@@ -72,8 +73,14 @@ def _arc(start: np.ndarray, heading: float, radius: float, angle: float) -> np.n
 def _chain(
     builder: MapBuilder, lines: list[np.ndarray], forward: int, backward: int, limit: float
 ) -> list[Road]:
+    joints = [polyline.headings(lines[0])[0]]
+    for first, second in itertools.pairwise(lines):
+        before, after = polyline.headings(first)[-1], polyline.headings(second)[0]
+        joints.append(before + 0.5 * float(wrap(after - before)))
+    joints.append(polyline.headings(lines[-1])[-1])
     roads = [
-        builder.add_road(Road(f"road{k}", line, forward, backward, limit)) for k, line in enumerate(lines)
+        builder.add_road(Road(f"road{k}", line, forward, backward, limit, (joints[k], joints[k + 1])))
+        for k, line in enumerate(lines)
     ]
     for first, second in itertools.pairwise(roads):
         builder.link_roads(first, second)
@@ -109,7 +116,7 @@ def straight(
         builder.build(),
         builder.roads,
         _lane_chain(roads, own),
-        rng.uniform(45.0, 60.0),
+        float(rng.uniform(45.0, 60.0)),
         ((roads[1].name, s),),
         facts=facts,
     )
@@ -119,7 +126,7 @@ def curve(rng: np.random.Generator, lanes: int | None = None, lane: int | None =
     """Return a road with one bend, left or right."""
     heading = rng.uniform(-np.pi, np.pi)
     lanes = lanes or int(rng.integers(1, 3))
-    radius, angle = rng.uniform(28.0, 80.0), rng.uniform(0.8, 1.7) * rng.choice([-1.0, 1.0])
+    radius, angle = float(rng.uniform(28.0, 80.0)), float(rng.uniform(0.8, 1.7) * rng.choice([-1.0, 1.0]))
     limit = float(rng.choice([11.2, 13.4]))
     builder = MapBuilder()
     first = _straight(np.zeros(2), heading, 100.0)
@@ -129,7 +136,12 @@ def curve(rng: np.random.Generator, lanes: int | None = None, lane: int | None =
     own = int(rng.integers(lanes)) if lane is None else lane % lanes
     facts = {"lanes": lanes, "speed_limit": limit, "radius": round(radius, 1), "angle": round(angle, 2)}
     return Place(
-        "curve", builder.build(), builder.roads, _lane_chain(roads, own), rng.uniform(45.0, 62.0), facts=facts
+        "curve",
+        builder.build(),
+        builder.roads,
+        _lane_chain(roads, own),
+        float(rng.uniform(45.0, 62.0)),
+        facts=facts,
     )
 
 
@@ -219,7 +231,7 @@ def merge(rng: np.random.Generator, ramp: bool | None = None) -> Place:
         builder.build(),
         builder.roads,
         (first, f"{first}__{last}", last),
-        rng.uniform(50.0, 70.0),
+        float(rng.uniform(50.0, 70.0)),
         facts=facts,
     )
 

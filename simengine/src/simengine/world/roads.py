@@ -32,6 +32,8 @@ class Road:
         forward: number of lanes along the line.
         backward: number of lanes against it.
         speed_limit: [m/s].
+        ends: (2,) yaw of the road at both ends, so that roads in a row join without a gap; by default that
+            of the line's first and last segment.
     """
 
     name: str
@@ -39,6 +41,20 @@ class Road:
     forward: int
     backward: int
     speed_limit: float
+    ends: tuple[float, float] | None = None
+
+    def offset(self, offset: float) -> np.ndarray:
+        """Return the line (N, 2) at `offset` metres to the left of the reference line."""
+        moved = offset_line(self.line, offset)
+        if self.ends is not None:
+            for k, yaw in zip((0, -1), self.ends, strict=True):
+                moved[k] = self.line[k] + offset * np.array([-np.sin(yaw), np.cos(yaw)])
+        return moved
+
+    def strip(self, low: float, high: float, extend: float = 0.0) -> np.ndarray:
+        """Return the ring (M, 2) between two offsets, longer by `extend` [m] at both ends."""
+        sides = [_lengthened(self.offset(value), extend) for value in (low, high)]
+        return np.concatenate([sides[0], sides[1][::-1]])
 
     def lane_ids(self, direction: str) -> tuple[str, ...]:
         """Return lane ids of direction `f` or `b`, from the reference line outwards."""
@@ -60,13 +76,16 @@ def offset_line(line: np.ndarray, offset: float) -> np.ndarray:
     return line + scale[:, None] * np.column_stack([-np.sin(yaw), np.cos(yaw)])
 
 
-def strip(line: np.ndarray, low: float, high: float, extend: float = 0.0) -> np.ndarray:
-    """Return the ring (M, 2) between offsets `low` < `high` of `line`, longer by `extend` [m] at both ends."""
-    if extend > 0.0:
-        length = polyline.arc_length(line)[-1]
-        ends = polyline.sample(line, np.array([-extend, length + extend]))[:, :2]
-        line = np.concatenate([ends[:1], line, ends[1:]])
+def strip(line: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Return the ring (M, 2) between offsets `low` < `high` of `line` (N, 2)."""
     return np.concatenate([offset_line(line, low), offset_line(line, high)[::-1]])
+
+
+def _lengthened(line: np.ndarray, extend: float) -> np.ndarray:
+    if extend <= 0.0:
+        return line
+    ends = polyline.sample(line, np.array([-extend, polyline.arc_length(line)[-1] + extend]))[:, :2]
+    return np.concatenate([ends[:1], line, ends[1:]])
 
 
 def turn_curve(start: np.ndarray, end: np.ndarray, spacing: float = 0.5) -> np.ndarray:
@@ -105,7 +124,7 @@ class MapBuilder:
                 self._lanes[lane_id] = _lane(road, direction, sign, k, lane_id, ids)
             edges = sorted((0.0, sign * len(ids) * LANE_WIDTH))
             name = f"{road.name}_{direction}"
-            self._blocks[name] = Roadblock(name, strip(road.line, *edges, extend=OVERLAP), ids)
+            self._blocks[name] = Roadblock(name, road.strip(*edges, extend=OVERLAP), ids)
         self._add_lines(road)
         for side in walkways:
             self._add_walkway(road, side)
@@ -115,16 +134,16 @@ class MapBuilder:
         inner = [k * LANE_WIDTH for k in range(-road.forward + 1, road.backward)]
         for offset in inner:
             kind = LineKind.SOLID if offset == 0.0 else LineKind.LANE_DIVIDER
-            self._line(kind, offset_line(road.line, offset))
+            self._line(kind, road.offset(offset))
         for side, sign in (("left", 1.0), ("right", -1.0)):
-            self._line(LineKind.SOLID, offset_line(road.line, road.edge(side)))
-            self._line(LineKind.ROAD_EDGE, offset_line(road.line, road.edge(side) + sign * SHOULDER))
+            self._line(LineKind.SOLID, road.offset(road.edge(side)))
+            self._line(LineKind.ROAD_EDGE, road.offset(road.edge(side) + sign * SHOULDER))
 
     def _add_walkway(self, road: Road, side: str) -> None:
         sign = 1.0 if side == "left" else -1.0
         near = road.edge(side) + sign * (SHOULDER + 0.2)
         low, high = sorted((near, near + sign * WALKWAY))
-        self.add_area(AreaKind.WALKWAY, strip(road.line, low, high))
+        self.add_area(AreaKind.WALKWAY, road.strip(low, high))
 
     def _line(self, kind: LineKind, points: np.ndarray) -> None:
         self._lines.append(MapLine(f"line_{len(self._lines)}", kind, points))
@@ -203,12 +222,12 @@ class MapBuilder:
 
 
 def _lane(road: Road, direction: str, sign: float, k: int, lane_id: str, ids: tuple[str, ...]) -> Lane:
-    centre = offset_line(road.line, sign * (k + 0.5) * LANE_WIDTH)
+    centre = road.offset(sign * (k + 0.5) * LANE_WIDTH)
     edges = sorted((sign * k * LANE_WIDTH, sign * (k + 1) * LANE_WIDTH))
     return Lane(
         id=lane_id,
         centerline=centre if direction == "f" else centre[::-1],
-        polygon=strip(road.line, *edges),
+        polygon=road.strip(*edges),
         roadblock_id=f"{road.name}_{direction}",
         left=ids[k - 1 : k] if k > 0 else (),
         right=ids[k + 1 : k + 2],

@@ -1,0 +1,181 @@
+"""Generated scenarios: deterministic, valid, survivable, and with the events they name."""
+
+from dataclasses import fields, is_dataclass, replace
+
+import numpy as np
+import pytest
+
+from factories import make_scenario, make_tracks
+from simengine.agents.roster import overlaps_in_log
+from simengine.agents.traffic import IdmTraffic
+from simengine.datatypes.lights import LightState
+from simengine.datatypes.state import AgentFrame, SimState
+from simengine.errors import ConfigError
+from simengine.scenario.splits import load_index
+from simengine.world.checks import collision_free, naive_hit_frame, stays_on_road
+from simengine.world.common_events import COMMON_EVENTS, phase_plan
+from simengine.world.generate import generate
+from simengine.world.rare_events import RARE_EVENTS
+from simengine.world.recipe import BUILTIN_SPLITS
+from simengine.world.splits import builtin_handles, write_split
+
+SAMPLE = [("demo", index) for index in (0, 1, 2, 3, 4, 7, 8, 9, 13)] + [
+    ("common_train", index) for index in (0, 2)
+]
+
+
+@pytest.fixture(scope="module")
+def scenarios():
+    return {key: generate(*key) for key in SAMPLE}
+
+
+def same(a, b):
+    if isinstance(a, np.ndarray):
+        return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+    if is_dataclass(a):
+        return all(same(getattr(a, item.name), getattr(b, item.name)) for item in fields(a))
+    if isinstance(a, dict):
+        return list(a) == list(b) and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, tuple):
+        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+    return a == b
+
+
+def test_equal_arguments_give_equal_scenarios(scenarios):
+    for key in (("demo", 1), ("common_train", 2)):
+        assert same(scenarios[key], generate(*key))
+
+
+def test_different_indices_differ(scenarios):
+    poses = [scenario.ego.pose.tobytes() for scenario in scenarios.values()]
+    assert len(set(poses)) == len(poses)
+
+
+def test_logs_are_ten_seconds_after_the_history(scenarios):
+    for scenario in scenarios.values():
+        assert (scenario.num_frames, scenario.initial_frame, scenario.dt) == (116, 15, 0.1)
+        assert len(scenario.cameras) == 8
+        assert set(scenario.tags) >= {"family", "event", "rare", "seed", "difficulty"}
+
+
+def test_expert_survives_its_own_log(scenarios):
+    for scenario in scenarios.values():
+        assert stays_on_road(scenario)
+        assert collision_free(scenario)
+        assert not overlaps_in_log(scenario, 0.1).any()
+
+
+def test_ego_states_are_consistent(scenarios):
+    for scenario in scenarios.values():
+        pose, velocity = scenario.ego.pose, scenario.ego.velocity
+        step = np.hypot(*np.diff(pose[:, :2], axis=0).T)
+        # The bicycle moves by its old speed; see the dynamics.
+        assert step == pytest.approx(np.abs(velocity[:-1, 0]) * 0.1, abs=1e-6)
+        change = np.diff(velocity[:, 0]) / 0.1
+        assert change == pytest.approx(scenario.ego.acceleration[1:, 0], abs=1e-6)
+
+
+def test_agent_velocity_is_the_derivative_of_its_pose(scenarios):
+    for scenario in scenarios.values():
+        tracks = scenario.agents
+        slope = (tracks.pose[:, 2:, :2] - tracks.pose[:, :-2, :2]) / 0.2
+        error = np.linalg.norm(slope - tracks.velocity[:, 1:-1], axis=2)[tracks.valid[:, 1:-1]]
+        assert np.quantile(error, 0.99) < 0.35
+        assert error.max() < 1.0
+
+
+def test_naive_driver_fails_in_rare_events(scenarios):
+    for (split, _), scenario in scenarios.items():
+        if scenario.tags["rare"]:
+            assert split == "demo"
+            assert scenario.tags["naive_hit_s"] is not None
+            assert 1.0 < scenario.tags["naive_hit_s"] <= 4.0
+
+
+def test_red_light_is_red_when_the_ego_stands(scenarios):
+    scenario = scenarios["demo", 3]
+    assert scenario.tags["event"] == "stop_at_red"
+    assert scenario.ego.velocity[-1, 0] < 1.0
+    own = [row for row, lane in enumerate(scenario.lights.lane_ids) if lane.startswith("west_b")]
+    assert (scenario.lights.state[own, 60] == LightState.RED).all()
+
+
+def test_reactive_traffic_does_not_collide_while_the_ego_repeats_its_log(scenarios):
+    for key in (("demo", 0), ("demo", 2), ("demo", 9)):
+        scenario = scenarios[key]
+        traffic, agents, frame = IdmTraffic(scenario), scenario.agents, scenario.initial_frame
+        now = AgentFrame(agents.pose[:, frame], agents.velocity[:, frame], agents.valid[:, frame])
+        pose, valid = agents.pose.copy(), agents.valid.copy()
+        state = SimState(frame, 0, scenario.ego.state(frame), now, scenario.ego.state(frame)[None])
+        while state.frame + 1 < scenario.num_frames:
+            after = traffic.step(state)
+            ego = scenario.ego.state(state.frame + 1)
+            state = SimState(state.frame + 1, 0, ego, after, ego[None])
+            pose[:, state.frame], valid[:, state.frame] = after.pose, after.present
+        driven = replace(scenario, agents=replace(agents, pose=pose, valid=valid))
+        assert collision_free(driven)
+
+
+def test_naive_hit_is_counted_from_the_first_decision():
+    # 8 m/s, a standing car with its rear 20 m ahead of the ego's front: hit after 2.5 s.
+    front = 15 * 0.8 + 1.461 + 2.588
+    car = np.tile([front + 20.0 + 2.3, 0.0, 0.0], (116, 1))
+    scenario = make_scenario(frames=116, agents=make_tracks(car[None]))
+    line = np.array([[-50.0, 0.0], [300.0, 0.0]])
+    assert naive_hit_frame(scenario, line) == 25
+    assert naive_hit_frame(scenario, line + [0.0, 5.0]) is None
+
+
+def test_splits_are_what_they_promise():
+    assert {name: split.size for name, split in BUILTIN_SPLITS.items()} == {
+        "demo": 16,
+        "common_train": 800,
+        "common_test": 64,
+        "rare_train": 200,
+        "rare_test": 64,
+    }
+    recipes = {name: [split.recipe(i) for i in range(split.size)] for name, split in BUILTIN_SPLITS.items()}
+    seeds = [recipe.seed for group in recipes.values() for recipe in group]
+    assert len(set(seeds)) == len(seeds)
+    assert sum(recipe.rare for recipe in recipes["demo"]) == 6
+    for name in ("rare_train", "rare_test"):
+        assert {recipe.event for recipe in recipes[name]} == set(RARE_EVENTS)
+    for name in ("common_train", "common_test"):
+        assert {recipe.event for recipe in recipes[name]} == set(COMMON_EVENTS)
+    share = np.mean([recipe.perturbed for recipe in recipes["common_train"]])
+    assert 0.33 < share < 0.47
+    assert not any(recipe.perturbed for name in ("common_test", "rare_test") for recipe in recipes[name])
+
+
+def test_every_rare_event_can_be_staged():
+    for make in RARE_EVENTS.values():
+        stage = make(np.random.default_rng(1), 0.5)
+        assert any(actor.hidden_until > 0 for actor in stage.actors)
+
+
+def test_light_phases_never_let_two_arms_go():
+    plan = phase_plan("west", 3.0)
+    for time in np.arange(0.0, 80.0, 0.25):
+        shown = [plan(arm, time) for arm in ("east", "north", "west", "south")]
+        assert sum(state != LightState.RED for state in shown) <= 1
+    assert plan("west", 0.0) == LightState.GREEN
+
+
+def test_unknown_split_and_index_are_refused():
+    with pytest.raises(ConfigError, match="expected one of common_test"):
+        generate("comon_test", 0)
+    with pytest.raises(ConfigError, match=r"expected 0\.\.15"):
+        generate("demo", 16)
+    with pytest.raises(ConfigError, match="expected one of"):
+        builtin_handles("nowhere")
+
+
+def test_write_split_round_trip(tmp_path):
+    ticks = []
+    count = write_split("demo", tmp_path, workers=1, num_scenarios=2, progress=lambda: ticks.append(1))
+    index = load_index(tmp_path)
+    assert (count, len(ticks), len(index)) == (2, 2, 2)
+    index.verify()
+    for handle, builtin in zip(index.handles(), builtin_handles("demo"), strict=False):
+        assert handle.token == builtin.token
+        assert same(handle.load().ego, builtin.load().ego)
