@@ -64,8 +64,9 @@ def load_planner(
         network = build_planner(weights.model, weights.state_dict)
         cameras = weights.metadata.get("cameras", ())
     elif config:
-        network = build_planner(load_config(config).model.to_dict(), content["state_dict"])
-        cameras = ()
+        loaded = load_config(config)
+        network = build_planner(loaded.model.to_dict(), content["state_dict"])
+        cameras = loaded.train_dataloader.dataset.cameras
     else:
         raise CheckpointError(
             f"{path} is a training checkpoint, expected its config too: serve CONFIG CHECKPOINT"

@@ -1,0 +1,82 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+
+from alg_factories import CAMERAS, make_observation, make_vocabulary, tiny_model_config, write_recordings
+from algengine.cli.main import main
+from algengine.datasets.vocabulary import save_vocabulary
+from algengine.engine.configs import load_config
+from algengine.engine.train import choose_device, train
+from algengine.engine.weights import load_checkpoint
+from algengine.serving.load import load_planner
+from simengine.errors import ConfigError
+
+pytestmark = pytest.mark.mm
+
+
+def tiny_config(folder, vocabulary) -> Config:
+    config = load_config("vadv2_demo")
+    config.model = tiny_model_config(12)
+    for loader, part in ((config.train_dataloader, "train"), (config.val_dataloader, "val")):
+        loader.dataset = {
+            "type": "RecordingDataset",
+            "root": str(folder),
+            "part": part,
+            "clip_length": 2,
+            "clip_stride": 4,
+            "image_size": (64, 36),
+            "cameras": CAMERAS,
+            "val_share": 0.3,
+        }
+        loader.update(batch_size=4, num_workers=0, persistent_workers=False, pin_memory=False)
+    config.custom_hooks[0].path = config.val_evaluator.vocabulary = str(vocabulary)
+    config.train_cfg.update(max_epochs=2, val_interval=2)
+    return config
+
+
+def test_training_leaves_a_servable_planner(tmp_path):
+    logs = write_recordings(tmp_path / "observations", 12, decisions=11)
+    plans = make_vocabulary(12)
+    save_vocabulary(plans, tmp_path / "plans.npy")
+    config = tiny_config(tmp_path / "observations", tmp_path / "plans.npy")
+    checkpoint = train(config, tmp_path / "work", "cpu")
+    content = load_checkpoint(checkpoint)  # loads with weights_only
+    assert np.array_equal(content["state_dict"]["head.vocabulary"].numpy(), plans)
+    [scalars] = (tmp_path / "work").glob("*/vis_data/scalars.json")
+    rows = [json.loads(line) for line in scalars.read_text().splitlines()]
+    assert any("plan/ade" in row for row in rows)
+
+    config_path = tmp_path / "tiny.py"
+    config.dump(config_path)
+    arguments = [
+        "export",
+        str(tmp_path / "work" / "last_checkpoint"),
+        str(tmp_path / "out"),
+        "--config",
+        str(config_path),
+    ]
+    assert main(arguments) == 0
+    assert (tmp_path / "out" / "train.log").is_file()
+    observation = make_observation(logs[0], 0)
+    from_training = load_planner(str(config_path), checkpoint, device="cpu").plan_batch([observation])[0]
+    exported = load_planner(checkpoint=tmp_path / "out" / "weights.pth", device="cpu")
+    assert np.allclose(exported.plan_batch([observation])[0].poses[:, 0] >= 0, from_training.poses[:, 0] >= 0)
+
+
+def test_wrong_vocabulary_size_is_one_sentence(tmp_path, capsys):
+    write_recordings(tmp_path / "observations", 12, decisions=11)
+    save_vocabulary(make_vocabulary(8), tmp_path / "plans.npy")
+    config = tiny_config(tmp_path / "observations", tmp_path / "plans.npy")
+    config.dump(tmp_path / "tiny.py")
+    code = main(["train", str(tmp_path / "tiny.py"), "--work-dir", str(tmp_path / "work"), "--device", "cpu"])
+    assert code == 1
+    assert "make it again with that size" in capsys.readouterr().err
+
+
+def test_device_names():
+    assert choose_device("cpu") == torch.device("cpu")
+    with pytest.raises(ConfigError, match="expected auto, cpu or cuda"):
+        choose_device("gpu")

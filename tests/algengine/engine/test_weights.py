@@ -1,0 +1,90 @@
+import pickle
+
+import pytest
+import torch
+from mmengine.config import Config
+
+from alg_factories import make_vocabulary, tiny_model_config
+from algengine.engine.weights import build_planner, export_weights, load_checkpoint, load_weights
+from algengine.errors import CheckpointError
+
+pytestmark = pytest.mark.mm
+
+
+@pytest.fixture
+def exported(tmp_path):
+    torch.manual_seed(0)
+    head = {"type": "BEVSegmentationHead", "dims": 16, "layers": ["a", "b"], "positive_weight": [1.0, 1.0]}
+    config = Config({"model": tiny_model_config(12) | {"bev_head": head}})
+    model = build_planner(config.model.to_dict())
+    model.head.vocabulary.copy_(torch.from_numpy(make_vocabulary(12)))
+    checkpoint, path = tmp_path / "epoch_1.pth", tmp_path / "out" / "weights.pth"
+    torch.save({"state_dict": model.state_dict(), "meta": {"epoch": 1}}, checkpoint)
+    size = export_weights(checkpoint, config, path, {"cameras": ["CAM_F0"]})
+    return model, path, size
+
+
+def test_round_trip(exported):
+    model, path, size = exported
+    weights = load_weights(path)
+    again = build_planner(weights.model, weights.state_dict)
+    assert weights.metadata["cameras"] == ["CAM_F0"]
+    assert size == path.stat().st_size
+    assert again.bev_head is None
+    assert torch.equal(again.head.vocabulary, model.head.vocabulary)
+    for name, value in again.state_dict().items():
+        assert torch.allclose(value, model.state_dict()[name], atol=1e-3, rtol=1e-3), name
+    assert not list(path.parent.glob("*.tmp"))
+
+
+def test_shipped_planner_fits_the_limit():
+    from algengine.engine.configs import load_config
+
+    model = build_planner(load_config("vadv2_demo").model.to_dict() | {"bev_head": None})
+    assert sum(p.numel() for p in model.parameters()) <= 3_500_000
+
+
+@pytest.mark.parametrize("keep", [0, 100, 5000])
+def test_truncated_file_is_one_sentence(exported, keep):
+    _, path, _ = exported
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(CheckpointError, match="export it again") as caught:
+        load_weights(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_foreign_and_unfitting_files(exported, tmp_path):
+    _, path, _ = exported
+    with pytest.raises(CheckpointError, match="no checkpoint at"):
+        load_weights(tmp_path / "none.pth")
+    torch.save({"weights": 1}, tmp_path / "foreign.pth")
+    with pytest.raises(CheckpointError, match="no state_dict"):
+        load_weights(tmp_path / "foreign.pth")
+    torch.save({"state_dict": {}}, tmp_path / "training.pth")
+    with pytest.raises(CheckpointError, match="algengine export"):
+        load_weights(tmp_path / "training.pth")
+    weights = load_weights(path)
+    with pytest.raises(CheckpointError, match="do not fit"):
+        build_planner(tiny_model_config(13), weights.state_dict)
+
+
+class Evil:
+    """Would touch a file if unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+def test_code_in_a_checkpoint_does_not_run(tmp_path):
+    target = tmp_path / "touched"
+    path = tmp_path / "evil.pth"
+    torch.save({"state_dict": {}, "x": Evil(target)}, path)
+    with pytest.raises(CheckpointError):
+        load_checkpoint(path)
+    (tmp_path / "plain.pth").write_bytes(pickle.dumps(Evil(target)))
+    with pytest.raises(CheckpointError):
+        load_checkpoint(tmp_path / "plain.pth")
+    assert not target.exists()
