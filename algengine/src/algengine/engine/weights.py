@@ -1,7 +1,7 @@
 """The weights file: half-precision tensors and plain facts, nothing that can run code.
 
-A file holds `format`, `version`, `state_dict` (float16, statistics and plans float32), `model` (the model's config as JSON)
-and `metadata` (JSON).
+A file holds `format`, `version`, `state_dict` (float16, statistics and plans float32), `model` (the model's config as
+JSON) and `metadata` (JSON).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Auxiliary supervision of the bird's-eye-view map: what is on the ground around the ego.
 
 The published planner starts from an encoder pre-trained on tracking and mapping. Here the encoder learns both at once:
-a small decoder predicts label layers (drivable area, lane lines, road users, ...) of every cell while the planner trains.
-It is not used for planning and not exported.
+a small decoder predicts label layers (drivable area, lane lines, road users, ...) of every cell while the planner
+trains. It is not used for planning and not exported.
 """
 
 from __future__ import annotations

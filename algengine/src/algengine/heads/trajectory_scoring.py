@@ -105,7 +105,9 @@ class TrajectoryScoringHead(BaseModule):
         anchors = self.vocabulary[:, self.stride - 1 :: self.stride]
         for layer in self.decoder:
             query = layer(query, bev, anchors)
-        return self.imitation(query)[..., 0]
+        # Scores of similar plans differ by little: the last layers stay in single precision under autocast.
+        with torch.autocast(query.device.type, enabled=False):
+            return self.imitation(query.float())[..., 0]
 
     def loss(self, logits: Tensor, driven: Tensor, valid: Tensor) -> dict[str, Tensor]:
         """Return the imitation loss and, for the log, how often the nearest plan is chosen.
