@@ -9,7 +9,7 @@ import shapely
 from factories import make_scenario, make_tracks, shared_data
 from render_factories import make_street, states_at
 from simengine.datatypes.agents import AgentType
-from simengine.datatypes.map import VectorMap
+from simengine.datatypes.map import LineKind, MapLine, VectorMap
 from simengine.render.cpu_backend import CpuBackend
 from simengine.render.lift import lift
 from simengine.render.lift_agents import lift_agent
@@ -17,7 +17,7 @@ from simengine.render.lift_buildings import building_gaussians, free_land, tree_
 from simengine.render.lift_canvas import Canvas
 from simengine.render.lift_ground import ground_gaussians
 from simengine.render.lift_lights import head_pose
-from simengine.render.lift_road import ASPHALT, WHITE, paint_road
+from simengine.render.lift_road import ASPHALT, KERB, PAVEMENT, SHOULDER, WHITE, paint_road
 from simengine.render.renderer import SceneRenderer
 from simengine.render.rig import nuplan_rig
 from simengine.render.scene import BACKGROUND, SKY, agent_node, light_node
@@ -61,6 +61,16 @@ def test_road_and_lines_are_painted_where_the_map_has_them():
     assert 0.2 < (dashes > 0.45).mean() < 0.65
     green = color_at(canvas, 10.0, -12.0)
     assert green[1] > green[0] and green[1] > green[2]
+
+
+def test_shoulder_reaches_from_the_lanes_to_the_edge_of_the_road():
+    x = np.arange(-50.0, 196.0, 5.0)
+    edge = MapLine("edge", LineKind.ROAD_EDGE, np.stack([x, np.full_like(x, -3.75)], axis=1))
+    scenario = make_scenario()
+    canvas = painted(replace(scenario, map=replace(scenario.map, lines=(edge,))))
+    np.testing.assert_allclose(color_at(canvas, 10.0, -2.7), SHOULDER, atol=1e-6)
+    np.testing.assert_allclose(color_at(canvas, 10.0, -3.75), KERB, atol=0.08)
+    np.testing.assert_allclose(color_at(canvas, 10.0, -5.0), PAVEMENT, atol=1e-6)
 
 
 def test_stop_line_crosses_the_controlled_lane():

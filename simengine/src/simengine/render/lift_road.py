@@ -15,6 +15,7 @@ GRASS = (0.33, 0.40, 0.22)
 PAVEMENT = (0.60, 0.58, 0.55)
 ASPHALT = (0.27, 0.275, 0.285)
 CARPARK = (0.33, 0.33, 0.335)
+SHOULDER = (0.39, 0.385, 0.375)
 KERB = (0.74, 0.73, 0.70)
 WHITE = (0.95, 0.95, 0.93)
 YELLOW = (0.93, 0.74, 0.18)
@@ -74,7 +75,7 @@ def _paint_traces(canvas: Canvas, scenario: Scenario) -> None:
 
 
 def _paint_shoulder(canvas: Canvas, vector_map: VectorMap) -> None:
-    """Paint asphalt between the lanes and the physical edge of the road, where the map has one beyond them."""
+    """Paint a lighter strip between the lanes and the physical edge of the road, where the map has one beyond them."""
     edges = [line.points for line in vector_map.lines if line.kind is LineKind.ROAD_EDGE]
     road = canvas.kind == ROAD
     if not edges or not road.any():
@@ -85,7 +86,7 @@ def _paint_shoulder(canvas: Canvas, vector_map: VectorMap) -> None:
     near = ndimage.distance_transform_edt(~road).astype(np.float32) * canvas.cell < _MAX_SHOULDER
     regions, _ = ndimage.label(near & (wall.kind != ROAD))
     grown = np.isin(regions, np.setdiff1d(np.unique(regions[road]), [0])) & (canvas.kind == OFF_ROAD)
-    canvas.rgb[grown] = ASPHALT
+    canvas.rgb[grown] = SHOULDER
     canvas.kind[grown] = ROAD
 
 
