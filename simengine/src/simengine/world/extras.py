@@ -5,9 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from simengine.datatypes.agents import AgentType
+from simengine.datatypes.lights import LightState
 from simengine.geometry import polyline
+from simengine.world.places import STOP_OFFSET
 from simengine.world.roads import SHOULDER, WALKWAY, Road
 from simengine.world.stage import SIZES, Actor, Stage, stand, walk
+
+GENTLE_BRAKING = 1.5
 
 
 def add_extras(stage: Stage, density: float) -> None:
@@ -33,9 +37,20 @@ def _traffic(stage: Stage, density: float) -> None:
         while s < length - 2.0:
             pose = polyline.sample(lane.centerline, s)
             near = np.hypot(*(pose[:2] - stage.beside(stage.ego_start, 0.0)[:2])) < 110.0
-            if near and rng.random() < 0.75 * density:
-                stage.add_driver(lane.id, s, lane.speed_limit * float(rng.uniform(0.75, 0.95)), gap=7.0)
+            speed = lane.speed_limit * float(rng.uniform(0.75, 0.95))
+            speed = min(speed, _stoppable(stage, lane.id, length - s))
+            if near and rng.random() < 0.75 * density and speed > 0.0:
+                stage.add_driver(lane.id, s, speed, gap=7.0)
             s += spacing * float(rng.uniform(0.8, 1.8))
+
+
+def _stoppable(stage: Stage, lane_id: str, to_end: float) -> float:
+    """Speed from which a vehicle `to_end` metres before the end of its lane can stop if its light is closed."""
+    arm = lane_id.rsplit("_", 1)[0]
+    inbound = arm in stage.place.controlled and lane_id.startswith(f"{arm}_b")
+    if not inbound or stage.light_plan is None or stage.light_plan(arm, 0.0) == LightState.GREEN:
+        return np.inf
+    return float(np.sqrt(2.0 * GENTLE_BRAKING * max(to_end - STOP_OFFSET - 5.0, 0.0)))
 
 
 def _kerb(road: Road, side: str) -> tuple[np.ndarray, float]:
