@@ -25,6 +25,7 @@ _LINE_WIDTH = 0.2
 _STOP_LINE_WIDTH = 0.5
 _PAVEMENT_WIDTH = 3.0
 _MAX_SHOULDER = 3.5
+_SIGHT_STEPS = 12
 _KERB_WIDTH = 0.3
 _TRACE_RADIUS = 2.6
 _STRIPE = 0.6
@@ -83,11 +84,20 @@ def _paint_shoulder(canvas: Canvas, vector_map: VectorMap) -> None:
     wall = Canvas(canvas.corner, canvas.cell, np.zeros_like(canvas.rgb), np.zeros_like(canvas.kind))
     for points in edges:
         wall.strip(points, 3.0 * canvas.cell, WHITE, ROAD)
-    near = ndimage.distance_transform_edt(~road).astype(np.float32) * canvas.cell < _MAX_SHOULDER
-    regions, _ = ndimage.label(near & (wall.kind != ROAD))
-    grown = np.isin(regions, np.setdiff1d(np.unique(regions[road]), [0])) & (canvas.kind == OFF_ROAD)
-    canvas.rgb[grown] = SHOULDER
-    canvas.kind[grown] = ROAD
+    walled = wall.kind == ROAD
+    gap, nearest = ndimage.distance_transform_edt(~road, return_indices=True)
+    to_wall = ndimage.distance_transform_edt(~walled)
+    row, column = np.nonzero(~road & ~walled & ((gap + to_wall) * canvas.cell < _MAX_SHOULDER))
+    # A cell is shoulder if the straight way to the lanes does not cross the edge.
+    crossed = np.zeros(len(row), bool)
+    to_row, to_column = nearest[0, row, column] - row, nearest[1, row, column] - column
+    for share in np.linspace(0.0, 1.0, _SIGHT_STEPS)[1:]:
+        at = np.rint(row + share * to_row).astype(int), np.rint(column + share * to_column).astype(int)
+        crossed |= walled[at]
+    row, column = row[~crossed], column[~crossed]
+    off = canvas.kind[row, column] == OFF_ROAD
+    canvas.rgb[row[off], column[off]] = SHOULDER
+    canvas.kind[row[off], column[off]] = ROAD
 
 
 def _paint_verge(canvas: Canvas) -> None:
