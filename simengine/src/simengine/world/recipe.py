@@ -99,7 +99,7 @@ BUILTIN_SPLITS: dict[str, BuiltinSplit] = {
     split.name: split
     for split in (
         BuiltinSplit("demo", len(DEMO_EVENTS), "demo"),
-        BuiltinSplit("common_train", 800, "common", perturbed_share=0.45),
+        BuiltinSplit("common_train", 2000, "common", perturbed_share=0.45),
         BuiltinSplit("common_test", 64, "common"),
         BuiltinSplit("rare_train", 200, "rare"),
         BuiltinSplit("rare_test", 64, "rare"),
