@@ -1,4 +1,7 @@
-"""Traffic lights: a dark head on a mast for every controlled lane, and its lamp in each state."""
+"""Traffic lights: a dark head on a mast for every controlled lane, and its lamp in each state.
+
+Heads are about twice the real size, so that small images still show their state from a distance.
+"""
 
 from __future__ import annotations
 
@@ -17,16 +20,16 @@ from simengine.render.shapes import Blobs, blob, join, shell
 from simengine.scenario.scenario import Scenario
 
 _AHEAD = 11.0
-_HEIGHT = 4.6
+_HEIGHT = 4.3
 _SIDE_STEP = 1.1
 _HOUSING = (0.05, 0.05, 0.05)
 _POLE = (0.30, 0.31, 0.32)
 _UNLIT = (0.13, 0.13, 0.12)
 
 _LAMPS = {
-    LightState.RED: (1.25, (1.0, 0.06, 0.05)),
-    LightState.YELLOW: (0.75, (1.0, 0.78, 0.08)),
-    LightState.GREEN: (0.25, (0.08, 0.95, 0.35)),
+    LightState.RED: (1.6, (1.0, 0.06, 0.05)),
+    LightState.YELLOW: (0.95, (1.0, 0.78, 0.08)),
+    LightState.GREEN: (0.3, (0.08, 0.95, 0.35)),
 }
 """State -> height of its lamp in the head [m] and its colour."""
 
@@ -71,10 +74,10 @@ def head_pose(lane: Lane | None, stop_point: np.ndarray) -> np.ndarray | None:
 
 def _head() -> Blobs:
     """Return housing, unlit lamps and mast; the lamps look along +x [m]."""
-    housing = shell((-0.12, -0.26, _HEIGHT - 0.1), (0.1, 0.26, _HEIGHT + 1.6), 0.26, _HOUSING)
-    unlit = [blob((0.14, 0.0, _HEIGHT + z), (0.01, 0.09, 0.09), _UNLIT) for z, _ in _LAMPS.values()]
+    housing = shell((-0.12, -0.36, _HEIGHT - 0.15), (0.1, 0.36, _HEIGHT + 2.05), 0.3, _HOUSING)
+    unlit = [blob((0.14, 0.0, _HEIGHT + z), (0.01, 0.12, 0.12), _UNLIT) for z, _ in _LAMPS.values()]
     mast = [
-        blob((-0.2, 0.0, z), (0.05, 0.05, 0.28), _POLE) for z in np.arange(_HEIGHT + 1.8, _HEIGHT + 3.0, 0.4)
+        blob((-0.2, 0.0, z), (0.05, 0.05, 0.28), _POLE) for z in np.arange(_HEIGHT + 2.2, _HEIGHT + 3.4, 0.4)
     ]
     return join([housing, *unlit, *mast])
 
@@ -83,5 +86,5 @@ def _lamp(z: float, color: tuple[float, float, float]) -> Blobs:
     """Return a lit lamp [m] with a little glow."""
     at = _HEIGHT + z
     return join(
-        [blob((0.2, 0.0, at), (0.03, 0.19, 0.19), color), blob((0.26, 0.0, at), (0.02, 0.12, 0.12), color)]
+        [blob((0.2, 0.0, at), (0.03, 0.25, 0.25), color), blob((0.26, 0.0, at), (0.02, 0.16, 0.16), color)]
     )
