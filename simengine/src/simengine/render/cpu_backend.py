@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
-import numba
 import numpy as np
 
 from simengine.datatypes.camera import CameraCalibration
 from simengine.errors import RenderBackendError
 from simengine.geometry.se3 import invert
-from simengine.render import cpu_projection, cpu_raster
 from simengine.render.backend import TILE_PX, RenderedRig, as_parts, check_request
+from simengine.render.cpu_projection import Splat, find_candidates, project_candidates
+from simengine.render.cpu_raster import bin_tiles, blend_tiles, sort_by_depth
 from simengine.render.gaussians import FlatGaussians, concatenate
+
+_SHARES = 4
+"""Into how many jobs the tiles of one camera are dealt."""
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """What one camera sees, ready to blend."""
+
+    splats: np.ndarray
+    rows: np.ndarray
+    offsets: np.ndarray
+    rgb: np.ndarray
+    depth: np.ndarray
 
 
 class CpuBackend:
-    """Draws with compiled loops; results do not depend on the number of threads.
+    """Draws with compiled loops on a few threads; results do not depend on how many.
+
+    The threads wait without spinning, so that a planner on the same cores is not held up.
 
     Args:
-        threads: how many to use; None takes all that numba may use. Where several processes render at once, one
+        threads: how many to use; None takes one per available core. Where several processes render at once, one
             each is fastest.
     """
 
@@ -28,7 +47,8 @@ class CpuBackend:
     def __init__(self, threads: int | None = None) -> None:
         if threads is not None and threads < 1:
             raise RenderBackendError(f"the cpu backend was given {threads} threads, expected at least 1")
-        self._threads = threads
+        self._threads = threads or len(os.sched_getaffinity(0))
+        self._pool = ThreadPoolExecutor(self._threads, "render") if self._threads > 1 else None
 
     def render(
         self,
@@ -39,56 +59,36 @@ class CpuBackend:
     ) -> RenderedRig:
         """Return one image per camera; see `RenderBackend.render`."""
         check_request(cameras, world_from_cam)
-        if not cameras:
-            return RenderedRig((), () if want_depth else None)
-        before = numba.get_num_threads()
-        numba.set_num_threads(min(self._threads or before, before))
-        try:
-            return _render(concatenate(as_parts(gaussians)), cameras, world_from_cam, want_depth)
-        finally:
-            numba.set_num_threads(before)
+        flat = concatenate(as_parts(gaussians))
+        run = self._pool.map if self._pool else map
+        count = len(cameras)
+        prepared = list(run(_prepare, [flat] * count, cameras, world_from_cam, [want_depth] * count))
+        jobs = [(seen, share) for share in range(_SHARES) for seen in prepared]
+        list(run(_blend, *zip(*jobs, strict=True))) if jobs else None
+        return RenderedRig(
+            tuple(seen.rgb for seen in prepared),
+            tuple(seen.depth for seen in prepared) if want_depth else None,
+        )
 
 
-def _render(
-    flat: FlatGaussians, cameras: Sequence[CameraCalibration], world_from_cam: np.ndarray, want_depth: bool
-) -> RenderedRig:
-    """Return one image per camera, at least one."""
-    splats, order, starts, visible = _project(flat, cameras, world_from_cam)
-    sizes = np.array([(camera.width_px, camera.height_px) for camera in cameras], np.int64)
-    areas = sizes.prod(axis=1)
-    pixels = np.concatenate([[0], np.cumsum(areas)])
-    rgb = np.empty((pixels[-1], 3), np.uint8)
-    depth = np.empty(pixels[-1] if want_depth else 0, np.float32)
-
-    columns, rows = -(-sizes // TILE_PX).T
-    first = np.concatenate([[0], np.cumsum(columns * rows)[:-1]])
-    grid = np.stack([columns, rows, first], axis=1)
-    counts = cpu_raster.count_tiles(splats, order, starts, visible, grid)
-    offsets = np.concatenate([[0], np.cumsum(counts)])
-    lists = cpu_raster.fill_tiles(splats, order, starts, visible, grid, offsets)
-    cpu_raster.blend_tiles(splats, lists, offsets, grid, sizes, pixels[:-1], rgb, depth)
-
-    shapes = [(camera.height_px, camera.width_px) for camera in cameras]
-    spans = list(zip(pixels[:-1], pixels[1:], shapes, strict=True))
-    return RenderedRig(
-        tuple(rgb[a:b].reshape(*shape, 3) for a, b, shape in spans),
-        tuple(depth[a:b].reshape(shape) for a, b, shape in spans) if want_depth else None,
-    )
+def _prepare(
+    flat: FlatGaussians, camera: CameraCalibration, world_from_cam: np.ndarray, want_depth: bool
+) -> _Prepared:
+    """Return the Gaussians one camera sees, dealt to tiles, and empty images."""
+    view = _view(camera, world_from_cam)
+    index = find_candidates(flat.means, flat.scales, view)
+    splats = project_candidates(flat.means, flat.quats, flat.scales, flat.opacities, flat.sh, view, index)
+    order = sort_by_depth(np.ascontiguousarray(splats[:, Splat.DEPTH]).view(np.uint32))
+    width, height = camera.width_px, camera.height_px
+    rows, offsets = bin_tiles(splats, order, -(-width // TILE_PX), -(-height // TILE_PX))
+    rgb = np.empty((height, width, 3), np.uint8)
+    depth = np.empty((height, width) if want_depth else (0, 0), np.float32)
+    return _Prepared(splats, rows, offsets, rgb, depth)
 
 
-def _project(
-    flat: FlatGaussians, cameras: Sequence[CameraCalibration], world_from_cam: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return projected Gaussians, each camera's rows near to far, its first row, and its visible count."""
-    views = np.stack([_view(camera, pose) for camera, pose in zip(cameras, world_from_cam, strict=True)])
-    index, counts = cpu_projection.find_candidates(flat.means, flat.scales, views)
-    ends = np.cumsum(counts.ravel()).reshape(counts.shape)
-    splats, keys = cpu_projection.project_candidates(
-        flat.means, flat.quats, flat.scales, flat.opacities, flat.sh, views, index, counts, ends - counts
-    )
-    starts = np.concatenate([[0], np.cumsum(counts.sum(axis=1))])
-    order, visible = cpu_raster.sort_by_depth(keys, starts)
-    return splats, order, starts, visible
+def _blend(seen: _Prepared, share: int) -> None:
+    """Draw one share of the tiles of one camera; neighbours go to different shares, which evens them out."""
+    blend_tiles(seen.splats, seen.rows, seen.offsets, share, _SHARES, seen.rgb, seen.depth)
 
 
 def _view(camera: CameraCalibration, world_from_cam: np.ndarray) -> np.ndarray:

@@ -1,15 +1,11 @@
-"""Compiled projection of Gaussians onto the image planes of several cameras.
-
-`reference.project` is the obvious version. Work is cut into fixed chunks, so results do not depend on the number
-of threads.
-"""
+"""Compiled projection of Gaussians onto the image plane of one camera; `reference.project` is the obvious version."""
 
 from __future__ import annotations
 
 from enum import IntEnum
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from simengine.render.backend import (
     EPS_2D,
@@ -19,10 +15,6 @@ from simengine.render.backend import (
     NEAR_PLANE,
 )
 from simengine.render.sh import C0
-
-CHUNK = 4096
-HIDDEN = np.uint32(0xFFFFFFFF)
-"""Sort key of Gaussians that turned out to be invisible; no depth has these bits."""
 
 
 class Splat(IntEnum):
@@ -59,73 +51,59 @@ VIEW_SIZE = 18
 _SPLAT_SIZE = len(Splat)
 
 
-@njit(cache=True, parallel=True, nogil=True)
-def find_candidates(
-    means: np.ndarray, scales: np.ndarray, views: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return which Gaussians may touch which image, by a bounding circle that is never too small.
+@njit(cache=True, nogil=True, error_model="numpy")
+def find_candidates(means: np.ndarray, scales: np.ndarray, view: np.ndarray) -> np.ndarray:
+    """Return the rows (M,) int32 of Gaussians that may touch the image, by a circle that is never too small.
 
     Args:
         means: (N, 3) float32.
         scales: (N, 3) float32.
-        views: (C, 18) float64, see `View`.
-
-    Returns:
-        Indices (C, N) int32, each camera's packed per chunk, and counts (C, chunks) int64.
+        view: (18,) float64, see `View`.
     """
-    n, cams = means.shape[0], views.shape[0]
-    chunks = (n + CHUNK - 1) // CHUNK
-    index = np.empty((cams, n), np.int32)
-    counts = np.zeros((cams, chunks), np.int64)
-    for job in prange(cams * chunks):
-        # Consecutive jobs share Gaussians and go to different cameras, which balances the threads.
-        cam, chunk = job % cams, job // cams
-        v = views[cam]
-        fx, fy, cx, cy, width, height = v[0], v[1], v[2], v[3], v[4], v[5]
-        far_x = max(cx, width - cx) / fx + 0.15 * width / fx
-        far_y = max(cy, height - cy) / fy + 0.15 * height / fy
-        reach_x = EXTENT_SIGMAS * fx * np.sqrt(1.0 + far_x * far_x)
-        reach_y = EXTENT_SIGMAS * fy * np.sqrt(1.0 + far_y * far_y)
-        # The blur adds at most its own deviation, and radii are rounded up.
-        slack = EXTENT_SIGMAS * np.sqrt(EPS_2D) + 1.0
-        start = chunk * CHUNK
-        count = 0
-        for i in range(start, min(start + CHUNK, n)):
-            px, py, pz = means[i, 0], means[i, 1], means[i, 2]
-            z = v[12] * px + v[13] * py + v[14] * pz + v[17]
-            if not NEAR_PLANE <= z <= FAR_PLANE:
-                continue
-            size = max(scales[i, 0], scales[i, 1], scales[i, 2])
-            x = v[6] * px + v[7] * py + v[8] * pz + v[15]
-            # Compared after multiplying by z, which saves two divisions per Gaussian.
-            radius = reach_x * size + slack * z
-            u = fx * x + cx * z
-            if u + radius <= 0.0 or u - radius >= width * z:
-                continue
-            y = v[9] * px + v[10] * py + v[11] * pz + v[16]
-            radius = reach_y * size + slack * z
-            u = fy * y + cy * z
-            if u + radius <= 0.0 or u - radius >= height * z:
-                continue
-            index[cam, start + count] = i
-            count += 1
-        counts[cam, chunk] = count
-    return index, counts
+    n = means.shape[0]
+    index = np.empty(n, np.int32)
+    v = view
+    fx, fy, cx, cy, width, height = v[0], v[1], v[2], v[3], v[4], v[5]
+    far_x = max(cx, width - cx) / fx + 0.15 * width / fx
+    far_y = max(cy, height - cy) / fy + 0.15 * height / fy
+    reach_x = EXTENT_SIGMAS * fx * np.sqrt(1.0 + far_x * far_x)
+    reach_y = EXTENT_SIGMAS * fy * np.sqrt(1.0 + far_y * far_y)
+    # The blur adds at most its own deviation, and radii are rounded up.
+    slack = EXTENT_SIGMAS * np.sqrt(EPS_2D) + 1.0
+    count = 0
+    for i in range(n):
+        px, py, pz = means[i, 0], means[i, 1], means[i, 2]
+        z = v[12] * px + v[13] * py + v[14] * pz + v[17]
+        if not NEAR_PLANE <= z <= FAR_PLANE:
+            continue
+        size = max(scales[i, 0], scales[i, 1], scales[i, 2])
+        x = v[6] * px + v[7] * py + v[8] * pz + v[15]
+        # Compared after multiplying by z, which saves two divisions per Gaussian.
+        radius = reach_x * size + slack * z
+        u = fx * x + cx * z
+        if u + radius <= 0.0 or u - radius >= width * z:
+            continue
+        y = v[9] * px + v[10] * py + v[11] * pz + v[16]
+        radius = reach_y * size + slack * z
+        u = fy * y + cy * z
+        if u + radius <= 0.0 or u - radius >= height * z:
+            continue
+        index[count] = i
+        count += 1
+    return index[:count].copy()
 
 
-@njit(cache=True, parallel=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def project_candidates(
     means: np.ndarray,
     quats: np.ndarray,
     scales: np.ndarray,
     opacities: np.ndarray,
     sh: np.ndarray,
-    views: np.ndarray,
+    view: np.ndarray,
     index: np.ndarray,
-    counts: np.ndarray,
-    offsets: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return projected Gaussians (M, 12) float32, see `Splat`, and sort keys (M,) uint32.
+) -> np.ndarray:
+    """Return the visible ones (M, 12) float32 of the candidates `index`, in their order; see `Splat`.
 
     Args:
         means: (N, 3) float32.
@@ -133,27 +111,16 @@ def project_candidates(
         scales: (N, 3) float32.
         opacities: (N,) float32.
         sh: (N, K, 3) float32.
-        views: (C, 18) float64, see `View`.
-        index: (C, N) int32 of `find_candidates`.
-        counts: (C, chunks) int64 of `find_candidates`.
-        offsets: (C, chunks) int64, where the rows of each job start in the result.
+        view: (18,) float64, see `View`.
+        index: rows of `find_candidates`.
     """
-    cams, chunks = counts.shape
-    total = offsets[-1, -1] + counts[-1, -1] if counts.size else 0
-    splats = np.empty((total, _SPLAT_SIZE), np.float32)
-    keys = np.empty(total, np.uint32)
-    depth_bits = splats.view(np.uint32)
-    for job in prange(cams * chunks):
-        cam, chunk = job % cams, job // cams
-        for k in range(counts[cam, chunk]):
-            i = index[cam, chunk * CHUNK + k]
-            row = offsets[cam, chunk] + k
-            if _project_one(means[i], quats[i], scales[i], opacities[i], views[cam], splats[row]):
-                _shade(means[i], sh[i], views[cam], splats[row])
-                keys[row] = depth_bits[row, 9]
-            else:
-                keys[row] = HIDDEN
-    return splats, keys
+    splats = np.empty((len(index), _SPLAT_SIZE), np.float32)
+    count = 0
+    for i in index:
+        if _project_one(means[i], quats[i], scales[i], opacities[i], view, splats[count]):
+            _shade(means[i], sh[i], view, splats[count])
+            count += 1
+    return splats[:count]
 
 
 @njit(cache=True, inline="always", error_model="numpy")

@@ -1,23 +1,20 @@
-"""Compiled sorting, binning into tiles, and blending of projected Gaussians.
+"""Compiled sorting, binning into tiles, and blending of projected Gaussians of one camera.
 
-`reference.blend` is the obvious version. One tile is blended by one thread from its own list, so results do not
-depend on the number of threads.
+`reference.blend` is the obvious version. Every tile is blended from its own list, so it does not matter which
+thread draws which tiles.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from simengine.render.backend import MAX_ALPHA, MIN_ALPHA, MIN_TRANSMITTANCE, TILE_PX
-from simengine.render.cpu_projection import HIDDEN
 
 _F = np.float32
 _RADIX_BITS = 11
 _RADIX = 1 << _RADIX_BITS
 _PIXELS = TILE_PX * TILE_PX
-_STRIDE = 7919
-"""A prime: stepping through tiles by it spreads neighbouring (similarly busy) tiles over the threads."""
 _CHECK_EVERY = 16
 
 # exp(-8 y) is found as a polynomial of exp(-y), 0 <= y <= 0.75, to the eighth power: relative error 4e-8.
@@ -25,44 +22,27 @@ _P0, _P1, _P2, _P3 = _F(0.99999999), _F(-0.9999997), _F(0.49999352), _F(-0.16661
 _P4, _P5, _P6 = _F(0.041462285), _F(-0.0079196437), _F(0.00095937314)
 
 
-@njit(cache=True, parallel=True, nogil=True)
-def sort_by_depth(keys: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return each camera's rows from near to far, and how many of them are visible.
+@njit(cache=True, nogil=True, error_model="numpy")
+def sort_by_depth(keys: np.ndarray) -> np.ndarray:
+    """Return rows (M,) int32 from near to far; equal depths keep their order.
 
-    Args:
-        keys: (M,) uint32 bits of positive depths; `HIDDEN` rows go last.
-        starts: (C + 1,) int64 first row of each camera.
-
-    Returns:
-        Rows (M,) int32 and counts (C,) int64. Equal depths keep their order.
+    `keys` (M,) uint32 are the bits of positive float depths, which order like the depths.
     """
-    cams = len(starts) - 1
-    order = np.empty(len(keys), np.int32)
-    visible = np.zeros(cams, np.int64)
-    for cam in prange(cams):
-        first, last = starts[cam], starts[cam + 1]
-        n = last - first
-        source, target = np.empty(n, np.int32), np.empty(n, np.int32)
-        m = 0
-        for row in range(first, last):
-            if keys[row] != HIDDEN:
-                source[m] = row
-                m += 1
-        for digit in range(3):
-            shift = digit * _RADIX_BITS
-            histogram = np.zeros(_RADIX + 1, np.int64)
-            for k in range(m):
-                histogram[((keys[source[k]] >> shift) & (_RADIX - 1)) + 1] += 1
-            for k in range(_RADIX):
-                histogram[k + 1] += histogram[k]
-            for k in range(m):
-                bucket = (keys[source[k]] >> shift) & (_RADIX - 1)
-                target[histogram[bucket]] = source[k]
-                histogram[bucket] += 1
-            source, target = target, source
-        order[first : first + m] = source[:m]
-        visible[cam] = m
-    return order, visible
+    n = len(keys)
+    source, target = np.arange(n).astype(np.int32), np.empty(n, np.int32)
+    for digit in range(3):
+        shift = digit * _RADIX_BITS
+        starts = np.zeros(_RADIX + 1, np.int64)
+        for k in range(n):
+            starts[((keys[source[k]] >> shift) & (_RADIX - 1)) + 1] += 1
+        for k in range(_RADIX):
+            starts[k + 1] += starts[k]
+        for k in range(n):
+            bucket = (keys[source[k]] >> shift) & (_RADIX - 1)
+            target[starts[bucket]] = source[k]
+            starts[bucket] += 1
+        source, target = target, source
+    return source
 
 
 @njit(cache=True, inline="always")
@@ -76,94 +56,78 @@ def _tile_box(splat: np.ndarray, tiles_x: int, tiles_y: int) -> tuple[int, int, 
     return x0, x1, y0, y1
 
 
-@njit(cache=True, parallel=True, nogil=True)
-def count_tiles(
-    splats: np.ndarray, order: np.ndarray, starts: np.ndarray, visible: np.ndarray, grid: np.ndarray
-) -> np.ndarray:
-    """Return how many Gaussians each tile must look at (all tiles of all cameras,) int64.
+@njit(cache=True, nogil=True, error_model="numpy")
+def bin_tiles(
+    splats: np.ndarray, order: np.ndarray, tiles_x: int, tiles_y: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return which Gaussians each tile must look at.
 
-    `grid` (C, 3) int64 holds the tile columns and rows of each camera and the number of its first tile.
+    Args:
+        splats: (M, 12) float32, see `Splat`.
+        order: rows of `splats` from near to far.
+        tiles_x: columns of tiles.
+        tiles_y: rows of tiles.
+
+    Returns:
+        The lists of all tiles one after another, near to far, int32, and where each starts (tiles + 1,) int64.
     """
-    counts = np.zeros(grid[-1, 2] + grid[-1, 0] * grid[-1, 1], np.int64)
-    for cam in prange(len(grid)):
-        tiles_x, tiles_y, base = grid[cam]
-        for k in range(starts[cam], starts[cam] + visible[cam]):
-            x0, x1, y0, y1 = _tile_box(splats[order[k]], tiles_x, tiles_y)
-            for ty in range(y0, y1):
-                for tx in range(x0, x1):
-                    counts[base + ty * tiles_x + tx] += 1
-    return counts
-
-
-@njit(cache=True, parallel=True, nogil=True)
-def fill_tiles(
-    splats: np.ndarray,
-    order: np.ndarray,
-    starts: np.ndarray,
-    visible: np.ndarray,
-    grid: np.ndarray,
-    offsets: np.ndarray,
-) -> np.ndarray:
-    """Return the rows each tile must look at, near to far, (offsets[-1],) int32; see `count_tiles`."""
+    offsets = np.zeros(tiles_x * tiles_y + 1, np.int64)
+    for row in order:
+        x0, x1, y0, y1 = _tile_box(splats[row], tiles_x, tiles_y)
+        for ty in range(y0, y1):
+            for tx in range(x0, x1):
+                offsets[ty * tiles_x + tx + 1] += 1
+    offsets = np.cumsum(offsets)
+    cursor = offsets.copy()
     rows = np.empty(offsets[-1], np.int32)
-    for cam in prange(len(grid)):
-        tiles_x, tiles_y, base = grid[cam]
-        cursor = offsets[base : base + tiles_x * tiles_y].copy()
-        for k in range(starts[cam], starts[cam] + visible[cam]):
-            x0, x1, y0, y1 = _tile_box(splats[order[k]], tiles_x, tiles_y)
-            for ty in range(y0, y1):
-                for tx in range(x0, x1):
-                    tile = ty * tiles_x + tx
-                    rows[cursor[tile]] = order[k]
-                    cursor[tile] += 1
-    return rows
+    for row in order:
+        x0, x1, y0, y1 = _tile_box(splats[row], tiles_x, tiles_y)
+        for ty in range(y0, y1):
+            for tx in range(x0, x1):
+                tile = ty * tiles_x + tx
+                rows[cursor[tile]] = row
+                cursor[tile] += 1
+    return rows, offsets
 
 
-@njit(cache=True, parallel=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def blend_tiles(
     splats: np.ndarray,
     rows: np.ndarray,
     offsets: np.ndarray,
-    grid: np.ndarray,
-    sizes: np.ndarray,
-    pixels: np.ndarray,
+    first: int,
+    step: int,
     rgb: np.ndarray,
     depth: np.ndarray,
 ) -> None:
-    """Draw all tiles of all cameras into `rgb` and, unless it is empty, `depth`.
+    """Draw every `step`-th tile from `first` on into `rgb` and, unless it is empty, `depth`.
 
     Args:
         splats: (M, 12) float32, see `Splat`.
-        rows: list of each tile, near to far.
-        offsets: (tiles + 1,) int64 start of each list.
-        grid: (C, 3) int64, see `count_tiles`.
-        sizes: (C, 2) int64 width and height [px].
-        pixels: (C,) int64 first pixel of each image in the outputs.
-        rgb: (P, 3) uint8, written.
-        depth: (P,) float32, written, or (0,).
+        rows: lists of `bin_tiles`.
+        offsets: starts of the lists.
+        first: first tile to draw.
+        step: distance between the tiles to draw.
+        rgb: (H, W, 3) uint8, written.
+        depth: (H, W) float32, written, or (0, 0).
     """
-    tiles = len(offsets) - 1
-    for job in prange(tiles):
-        tile = (job * _STRIDE) % tiles
-        cam = 0
-        while cam + 1 < len(grid) and grid[cam + 1, 2] <= tile:
-            cam += 1
-        left = ((tile - grid[cam, 2]) % grid[cam, 0]) * TILE_PX
-        top = ((tile - grid[cam, 2]) // grid[cam, 0]) * TILE_PX
-        width, height = min(TILE_PX, sizes[cam, 0] - left), min(TILE_PX, sizes[cam, 1] - top)
+    tiles_x = (rgb.shape[1] + TILE_PX - 1) // TILE_PX
+    state = np.empty(6 * _PIXELS, np.float32)
+    for tile in range(first, len(offsets) - 1, step):
+        left, top = (tile % tiles_x) * TILE_PX, (tile // tiles_x) * TILE_PX
+        width, height = min(TILE_PX, rgb.shape[1] - left), min(TILE_PX, rgb.shape[0] - top)
         # Planes of one tile: transmittance, alive, red, green, blue, depth.
-        state = np.zeros(6 * _PIXELS, np.float32)
         state[: 2 * _PIXELS] = _F(1.0)
+        state[2 * _PIXELS :] = _F(0.0)
         _blend_tile(splats, rows, offsets[tile], offsets[tile + 1], _F(left), _F(top), height, state)
         for y in range(height):
             for x in range(width):
                 at = y * TILE_PX + x
-                out = pixels[cam] + (top + y) * sizes[cam, 0] + left + x
                 for c in range(3):
                     value = min(state[(2 + c) * _PIXELS + at], _F(1.0)) * _F(255.0)
-                    rgb[out, c] = np.uint8(value + _F(0.5))
-                if len(depth) > 0:
-                    depth[out] = state[5 * _PIXELS + at] / max(_F(1.0) - state[at], _F(1e-10))
+                    rgb[top + y, left + x, c] = np.uint8(value + _F(0.5))
+                if depth.size > 0:
+                    depth[top + y, left + x] = state[5 * _PIXELS + at] / max(_F(1.0) - state[at], _F(1e-10))
 
 
 @njit(cache=True, inline="always", error_model="numpy")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from simengine.datatypes.camera import CameraCalibration
 from simengine.errors import RenderBackendError
@@ -95,13 +95,13 @@ def make_warp(camera: CameraCalibration) -> Warp:
     return Warp(pinhole, (rays * (fx, fy) + center).astype(np.float32))
 
 
-@njit(cache=True, parallel=True, nogil=True)
+@njit(cache=True, nogil=True)
 def remap(image: np.ndarray, source_px: np.ndarray) -> np.ndarray:
     """Return `image` (H', W', 3) uint8 sampled bilinearly at places (H, W, 2); borders repeat."""
     height, width = source_px.shape[:2]
     last_y, last_x = image.shape[0] - 1, image.shape[1] - 1
     out = np.empty((height, width, 3), np.uint8)
-    for i in prange(height):
+    for i in range(height):
         for j in range(width):
             x = min(max(source_px[i, j, 0] - np.float32(0.5), np.float32(0.0)), np.float32(last_x))
             y = min(max(source_px[i, j, 1] - np.float32(0.5), np.float32(0.0)), np.float32(last_y))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -91,10 +92,15 @@ class SceneRenderer:
         warps = [self._warp(camera) if camera.distortion.any() else None for camera in cameras]
         pinholes = [warp.pinhole if warp else camera for warp, camera in zip(warps, cameras, strict=True)]
         drawn = self.draw(ego_pose, agents, pinholes, frame_time)
-        return {
-            camera.name: warp.apply(image) if warp else image
-            for camera, warp, image in zip(cameras, warps, drawn.rgb, strict=True)
-        }
+        images = list(drawn.rgb)
+        bent = [k for k, warp in enumerate(warps) if warp]
+        if bent:
+            with ThreadPoolExecutor(len(bent)) as pool:
+                for k, image in zip(
+                    bent, pool.map(lambda k: warps[k].apply(drawn.rgb[k]), bent), strict=True
+                ):
+                    images[k] = image
+        return {camera.name: image for camera, image in zip(cameras, images, strict=True)}
 
     def draw(
         self,
