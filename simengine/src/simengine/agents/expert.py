@@ -11,7 +11,7 @@ import numpy as np
 import shapely
 
 from simengine.agents.idm import IdmParams
-from simengine.agents.paths import SPACING, Path, approach_limit, curve_speed
+from simengine.agents.paths import SPACING, Path, approach_limit, curve_speed, table
 from simengine.agents.policy import PLAN_DT, PLAN_STEPS
 from simengine.agents.rollouts import Surroundings, Trial, try_candidate
 from simengine.agents.signals import STOP_BEFORE_LINE, must_stop, stop_distance, stop_gap
@@ -273,8 +273,9 @@ class ExpertPolicy:
         settle: int = 0,
     ) -> Candidate:
         poses, limit = self._candidate_path(state, s0, offset, target, settle)
-        centre = np.column_stack([se2.shift_forward(poses, self._rear_to_center), limit])
-        centre[:, 2] = poses[:, 2]
+        centre = table(
+            np.column_stack([se2.shift_forward(poses, self._rear_to_center)[:, :2], poses[:, 2]]), limit
+        )
         speed = max(float(state.ego[StateIndex.VELOCITY_X]), 0.0)
         trial = try_candidate(
             centre, SPACING, speed, profile, stop, around, self._half, self._params.idm, PLAN_DT

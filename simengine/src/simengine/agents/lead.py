@@ -16,6 +16,8 @@ NO_LEAD = np.inf
 BISECTIONS = 6
 CROSSING_SINE = 0.5
 MERGE_GAP_SHARE = 0.75
+# Rows of a path between two tests; the boxes are far longer than the metre this makes.
+STRIDE = 2
 
 # Columns of an obstacle row: pose, half size, velocity, and how much it may be squeezed past.
 OBSTACLE_COLUMNS = ("x", "y", "yaw", "half_length", "half_width", "vx", "vy", "margin", "yields")
@@ -91,56 +93,57 @@ def _yields(distance, speed, other_speed, time, length, crossing, patient):  # t
 
 
 @njit(cache=True)
+def _touch_distance(points, start, count, step, s, low, high, hl, side, o):  # type: ignore[no-untyped-def]
+    """Return the distance between `low` and `high` at which the boxes first touch."""
+    oc, osn = np.cos(o[2]), np.sin(o[2])
+    for _ in range(BISECTIONS):
+        mid = 0.5 * (low + high)
+        x, y, yaw, _ = path_pose(points, start, count, step, s + mid)
+        if box_overlap(x, y, np.cos(yaw), np.sin(yaw), hl, side, o[0], o[1], oc, osn, o[3], o[4]):
+            high = mid
+        else:
+            low = mid
+    return low
+
+
+@njit(cache=True)
 def contact(points, start, count, step, s, speed, hl, hw, o, ahead, later, times):  # type: ignore[no-untyped-def]
     """Return the free distance until one obstacle, infinity if it is not in the way.
 
-    `o` is an obstacle row, `later` (M, 3) its predicted poses at `times` (M,).
+    `o` is an obstacle row, `later` (M, 5) its predicted x, y, yaw, cosine and sine at `times` (M,).
     """
     ox, oy, oc, osn, ohl, ohw = o[0], o[1], np.cos(o[2]), np.sin(o[2]), o[3], o[4]
-    side = hw + o[7]
-    v = np.hypot(o[5], o[6])
+    side, v = hw + o[7], np.hypot(o[5], o[6])
     moves = len(times) if v > 0.3 else 0
-    # Predicted boxes are longer, so that they cover the way between two times.
-    stretched = ohl + 0.25 * v
     around = np.hypot(hl, side) + np.hypot(ohl, ohw)
-    reach = around + (v * (times[moves - 1] + 0.25) if moves else 0.0)
+    # Predicted boxes are longer, so that they cover the way between two times.
+    stretch = 0.25 * v
     x, y, yaw, _ = path_pose(points, start, count, step, s)
     c, sn = np.cos(yaw), np.sin(yaw)
     if box_overlap(x, y, c, sn, hl, side, ox, oy, oc, osn, ohl, ohw):
         return 0.0 if (ox - x) * c + (oy - y) * sn > 0.0 else np.inf
-    done, yielding, met = 0.0, np.inf, 0
-    while done < ahead:
-        # No contact is possible before the circles around both boxes meet: skip that far at once.
-        move = max(np.hypot(ox - x, oy - y) - reach, step)
-        before, done = done, done + move
-        x, y, yaw, _ = path_pose(points, start, count, step, s + done)
-        c, sn = np.cos(yaw), np.sin(yaw)
-        if box_overlap(x, y, c, sn, hl, side, ox, oy, oc, osn, ohl, ohw):
-            low, high = before, done
-            for _ in range(BISECTIONS):
-                mid = 0.5 * (low + high)
-                x, y, yaw, _ = path_pose(points, start, count, step, s + mid)
-                if box_overlap(x, y, np.cos(yaw), np.sin(yaw), hl, side, ox, oy, oc, osn, ohl, ohw):
-                    high = mid
-                else:
-                    low = mid
-            return min(low, yielding)
-        if yielding < np.inf:
-            continue
-        for m in range(moves):
-            dx, dy = later[m, 0] - x, later[m, 1] - y
-            if dx * dx + dy * dy > (around + 0.25 * v) ** 2:
-                continue
-            lc, ls = np.cos(later[m, 2]), np.sin(later[m, 2])
-            if box_overlap(x, y, c, sn, hl, side, later[m, 0], later[m, 1], lc, ls, stretched, ohw):
+    k, before, yielding, met = int(s / step) + 1, 0.0, np.inf, 0
+    while k < count and k * step - s < ahead:
+        done, row = k * step - s, start + k
+        x, y, c, sn = points[row, 0], points[row, 1], points[row, 4], points[row, 5]
+        clear = np.hypot(ox - x, oy - y) - around
+        if clear < 0.0 and box_overlap(x, y, c, sn, hl, side, ox, oy, oc, osn, ohl, ohw):
+            return min(_touch_distance(points, start, count, step, s, before, done, hl, side, o), yielding)
+        if yielding == np.inf:
+            for m in range(moves):
+                apart = np.hypot(later[m, 0] - x, later[m, 1] - y) - around - stretch
+                clear = min(clear, apart)
                 # Only the first touch tells who is behind whom.
-                if met & (1 << m):
+                if apart > 0.0 or met & (1 << m):
                     continue
-                met |= 1 << m
-                crosses = abs(c * ls - sn * lc) > CROSSING_SINE
-                yielding = _yields(before, speed, v, times[m], ohl + hw, crosses, o[8] < 0.5)
-                if yielding < np.inf:
-                    break
+                lc, ls = later[m, 3], later[m, 4]
+                if box_overlap(x, y, c, sn, hl, side, later[m, 0], later[m, 1], lc, ls, ohl + stretch, ohw):
+                    met |= 1 << m
+                    crosses = abs(c * ls - sn * lc) > CROSSING_SINE
+                    found = _yields(before, speed, v, times[m], ohl + hw, crosses, o[8] < 0.5)
+                    yielding = min(yielding, found)
+        # No contact is possible before the circles around both boxes meet: skip that far at once.
+        before, k = done, k + max(int(clear / step), STRIDE)
     return yielding
 
 
@@ -244,9 +247,15 @@ def find_leads(
         np.asarray(obstacles, np.float64),
         np.asarray(ignore, np.bool_),
         np.asarray(ahead, np.float64),
-        np.zeros((len(obstacles), 0, 3)) if later is None else np.ascontiguousarray(later, np.float64),
+        with_direction(np.zeros((len(obstacles), 0, 3)) if later is None else later),
         np.zeros(0) if times is None else np.asarray(times, np.float64),
     )
+
+
+def with_direction(poses: np.ndarray) -> np.ndarray:
+    """Return `poses` (..., 3) with cosine and sine of their yaw appended (..., 5)."""
+    poses = np.asarray(poses, np.float64)
+    return np.concatenate([poses, np.cos(poses[..., 2:]), np.sin(poses[..., 2:])], axis=-1)
 
 
 def find_leads_slow(

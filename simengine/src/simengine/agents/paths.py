@@ -47,7 +47,7 @@ class PathSet:
     """Many paths in flat arrays.
 
     Attributes:
-        points: (P, 4) x, y, unwrapped yaw, speed limit of all poses, path after path.
+        points: (P, 6) x, y, unwrapped yaw, speed limit, cosine and sine of yaw of all poses, path after path.
         start: (A,) first row of each path.
         count: (A,) rows of each path.
         step: (A,) spacing of each path [m].
@@ -63,8 +63,8 @@ class PathSet:
         """Return the flat form of `paths`, in order."""
         count = np.array([len(path.poses) for path in paths], np.int64)
         start = np.concatenate([[0], np.cumsum(count)[:-1]]).astype(np.int64) if len(paths) else count
-        rows = [np.column_stack([path.poses, path.limit]) for path in paths]
-        points = np.concatenate(rows) if rows else np.zeros((0, 4))
+        rows = [table(path.poses, path.limit) for path in paths]
+        points = np.concatenate(rows) if rows else np.zeros((0, 6))
         return cls(points, start, count, np.array([path.step for path in paths], np.float64))
 
     def _segment(self, rows: np.ndarray, s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -83,6 +83,11 @@ class PathSet:
         """Return speed limits (M,) [m/s] at arc lengths `s` (M,) of paths `rows` (M,)."""
         at, f = self._segment(rows, s)
         return self.points[at, 3] + np.clip(f, 0.0, 1.0) * (self.points[at + 1, 3] - self.points[at, 3])
+
+
+def table(poses: np.ndarray, limit: np.ndarray) -> np.ndarray:
+    """Return rows (N, 6) of `PathSet.points` for poses (N, 3) and speed limits (N,)."""
+    return np.column_stack([poses, limit, np.cos(poses[:, 2]), np.sin(poses[:, 2])])
 
 
 def make_path(poses: np.ndarray, desired_speed: np.ndarray | float, floor: np.ndarray | float = 0.0) -> Path:

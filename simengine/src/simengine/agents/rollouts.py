@@ -76,7 +76,7 @@ def _unroll(points, step, v0, fraction, brake, stop, pose, velocity, present, ha
     v[0] = v0
     first_lead = np.inf
     row = np.zeros(9)
-    none, no_times = np.zeros((0, 3)), np.zeros(0)
+    none, no_times = np.zeros((0, 5)), np.zeros(0)
     row[8] = 1.0
     for t in range(frames - 1):
         x, y, _, limit = path_pose(points, 0, count, step, s[t])
@@ -159,7 +159,7 @@ def try_candidate(
     """Return what comes of driving along a path.
 
     Args:
-        points: (N, 4) x, y, unwrapped yaw, speed limit of the box centre, from the present on.
+        points: (N, 6) rows as in `PathSet.points` of the box centre, from the present on.
         step: arc length between them [m].
         speed: present speed [m/s].
         profile: fraction of the limit to aim for, and least deceleration (0 to leave it to the model).
