@@ -28,6 +28,7 @@ from simengine.scenario.scenario import Scenario
 
 FALLBACK_SPEED_LIMIT = 12.0
 NEAR = 80.0
+HIT_COST = 2000.0
 EXPERT_IDM = IdmParams(max_acceleration=1.6, comfortable_deceleration=2.0, headway=1.3, min_gap=2.5)
 
 
@@ -151,6 +152,10 @@ class ExpertPolicy:
             self._try(state, float(s0), float(offset), 0.0, profile, stop, around)
             for profile in self._params.speed_profiles[1:]
         ]
+        straight = min(candidates, key=lambda candidate: candidate.cost)
+        if np.isfinite(stop) and straight.cost < HIT_COST:
+            # In front of a closed light one queues; there is nothing to be gained beside the queue.
+            return straight
         for target in self._side_targets(float(offset), np.isfinite(stop)):
             for settle in (0, 1):
                 for profile in self._params.speed_profiles[:5:2]:
@@ -296,7 +301,7 @@ class ExpertPolicy:
         frames = len(trial.s)
         cost = -float(trial.s[-1])
         if trial.hit < frames:
-            cost += 2000.0 + 20.0 * (frames - trial.hit)
+            cost += HIT_COST + 20.0 * (frames - trial.hit)
         if trial.ttc < frames:
             cost += 200.0 + 2.0 * (frames - trial.ttc)
         if trial.close < frames:

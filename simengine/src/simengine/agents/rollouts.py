@@ -114,11 +114,13 @@ def _judge(points, step, s, v, pose, velocity, present, half, own, dt, inflate, 
     """First frames of a hit, of too little clearance, and of too short a time to collision."""
     count, frames = len(points), pose.shape[1]
     hit, close, ttc = frames, frames, frames
+    # Whoever comes near from behind in the same lane is forecast without brakes; he has some.
+    follows, near = np.zeros(len(pose), np.bool_), np.zeros(len(pose), np.bool_)
     for t in range(frames):
         x, y, yaw, _ = path_pose(points, 0, count, step, s[t])
         c, sn = np.cos(yaw), np.sin(yaw)
         for j in range(len(pose)):
-            if not present[j, t]:
+            if not present[j, t] or follows[j]:
                 continue
             dx, dy = pose[j, t, 0] - x, pose[j, t, 1] - y
             reach = (
@@ -130,7 +132,9 @@ def _judge(points, step, s, v, pose, velocity, present, half, own, dt, inflate, 
             along = velocity[j, t, 0] * c + velocity[j, t, 1] * sn
             # Whoever comes up from behind has to brake, unless the ego swerves in front of him.
             if forward < -own[0] and along > 0.0 and abs(dx * sn - dy * c) < own[1] + half[j, 1]:
+                follows[j] = not near[j]
                 continue
+            near[j] = True
             if t < close and _touches(x, y, yaw, own[0] + inflate, own[1] + inflate, pose[j, t], half[j]):
                 close = t
             if t < hit and _touches(x, y, yaw, own[0], own[1], pose[j, t], half[j]):
