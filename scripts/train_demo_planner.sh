@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes the shipped planner vadv2_demo from nothing: world, recordings, labels, vocabulary, training, export.
 #   scripts/train_demo_planner.sh [NUM_SCENARIOS] [KEY=VALUE ...]
-# NUM_SCENARIOS: how many scenarios of common_train to use (default: all). KEY=VALUE words override keys of the training
+# NUM_SCENARIOS: how many scenarios of common_train to use (default: 400, what the shipped weights saw; at most 2000). KEY=VALUE words override keys of the training
 # config, for example train_cfg.max_epochs=1. DEVICE=auto|cpu|cuda, WORKERS (processes for the data) and
 # OUT (where the weights go, default: the package's assets) are read from the environment.
 # Everything is seeded; a step whose results are there is not done again.
@@ -11,7 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 fail() { printf 'train_demo_planner: %s\n' "$*" >&2; exit 1; }
 say() { printf 'train_demo_planner: %s\n' "$*" >&2; }
 
-count= overrides=()
+count=400 overrides=()
 for word in "$@"; do
   case "$word" in
     *=*) overrides+=("$word") ;;
@@ -34,19 +34,17 @@ recordings=data/alg_engine/recordings/$split
 vocabulary=data/alg_engine/vocabulary/vadv2_demo.npy
 work=experiments/vadv2_demo
 
-limit=() record_limit=()
-if [ -n "$count" ]; then limit=(--num-scenarios "$count") record_limit=("num_scenarios=$count"); fi
 parallel=()
 if [ "$workers" -gt 1 ]; then parallel=(worker=processes "num_workers=$workers"); fi
 
 say "1/6 scenarios"
-[ -f "$scenarios/index.json" ] || sim generate common_train "$scenarios" --workers "$workers" "${limit[@]}"
+[ -f "$scenarios/index.json" ] || sim generate common_train "$scenarios" --workers "$workers" --num-scenarios "$count"
 say "2/6 recordings"
-sim run --config-name record split=$split "output_dir=$recordings" "${record_limit[@]}" "${parallel[@]}"
+sim run --config-name record split=$split "output_dir=$recordings" "num_scenarios=$count" "${parallel[@]}"
 say "3/6 labels"
 alg labels "$recordings" "$scenarios" --workers "$workers"
 say "4/6 vocabulary"
-[ -f "$vocabulary" ] || alg vocabulary "$recordings/observations" "$vocabulary" --size 512
+[ -f "$vocabulary" ] || alg vocabulary "$recordings/observations" "$vocabulary" --size 256
 say "5/6 training"
 alg train vadv2_demo --work-dir "$work" --device "$device" --cfg-options "${overrides[@]}"
 say "6/6 export"

@@ -72,5 +72,5 @@ def test_wheels_carry_what_they_need(clean, tmp_path):
 @pytest.mark.slow
 @pytest.mark.mm
 def test_shipped_planner_is_in_the_wheel(clean, tmp_path):
-    program = "from algengine.serving.assets import shipped_planners; print(shipped_planners())"
+    program = "from algengine.serving.load import shipped_models; print(shipped_models())"
     assert "vadv2_demo" in run(clean / "bin" / "python", "-c", program, cwd=tmp_path)

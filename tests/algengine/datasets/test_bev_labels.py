@@ -88,9 +88,9 @@ def test_shifted_labels_equal_labels_drawn_there():
     record = make_record(20.0)
     raster = MapRaster(make_straight_map())
     labels = draw_labels(record, raster, GRID)
-    shift = np.array([0.0, 1.28, 0.0])  # two cells, so nothing is lost by rounding
+    shift = np.array([0.0, 1.6, 0.0])  # two cells, so nothing is lost by rounding
     states = record.ego_states.copy()
-    states[:, 1] += 1.28
+    states[:, 1] += 1.6
     there = draw_labels(replace(record, ego_states=states), raster, GRID)
     moved = shift_labels(labels.astype(np.uint8), shift, GRID)
     known = moved != UNKNOWN

@@ -53,7 +53,7 @@ class LabelGrid:
 
     x_range: tuple[float, float] = (-12.8, 57.6)
     y_range: tuple[float, float] = (-25.6, 25.6)
-    cell: float = 0.64
+    cell: float = 0.8
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -32,6 +32,11 @@ def shipped_weights(name: str) -> Path:
     return path
 
 
+def load_shipped(name: str) -> VadPlanner:
+    """Return the shipped planner `name`; what `simengine run bridge.in_process=...` calls."""
+    return load_planner(model=name)
+
+
 def load_planner(
     config: str | None = None,
     checkpoint: Path | None = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from simengine.agents.simple import ConstantVelocityPolicy, LogReplayPolicy
 from simengine.agents.traffic import IdmTraffic, LogReplay, TrafficModel
 from simengine.bridge.client import PlannerClient
 from simengine.bridge.curve import load_public_key
+from simengine.bridge.in_process import InProcessClient
+from simengine.bridge.planner import Planner, PlannerConnection
 from simengine.config.schema import RunConfig
 from simengine.dynamics.tracking import make_tracker
 from simengine.errors import ConfigError
@@ -77,7 +80,7 @@ def build_worker(config: RunConfig) -> Worker:
     """Return a worker with everything `config` names; called once in each worker process."""
     renderer = None
     if config.render.backend != "none":
-        renderer = SceneRenderer(make_backend(config.render.backend))
+        renderer = SceneRenderer(make_backend(config.render.backend, _render_threads(config)))
     simulation = Simulation(
         Protocol(**vars(config.protocol)),
         make_tracker(config.controller),
@@ -96,22 +99,47 @@ def build_worker(config: RunConfig) -> Worker:
     return Worker(simulation, _policy_source(config), RunDirectory(output_dir(config)), settings)
 
 
+def _render_threads(config: RunConfig) -> int | None:
+    """Workers that share the cores would only slow each other down with more than one thread each."""
+    if config.render.threads is not None or config.worker == "sequential":
+        return config.render.threads
+    return 1
+
+
 def _traffic_factory(name: str) -> Callable[[Scenario], TrafficModel]:
     return {"NR": LogReplay, "R": IdmTraffic}[name]
 
 
 def _policy_source(config: RunConfig) -> PolicySource:
     if config.ego == "planner":
-        bridge = config.bridge
-        connection = PlannerClient(
-            bridge.address,
-            connect_timeout=bridge.connect_timeout,
-            plan_timeout=bridge.plan_timeout,
-            retries=bridge.retries,
-            server_key=load_public_key(Path(bridge.server_key_file)) if bridge.server_key_file else None,
-        )
+        connection = _connect(config)
         return PolicySource(lambda *_: RemotePolicy(connection), connection.finish, connection.close)
     simple = {"log_replay": LogReplayPolicy, "constant_velocity": ConstantVelocityPolicy}
     if config.ego in simple:
         return PolicySource(lambda scenario, _: simple[config.ego](scenario))
     return PolicySource(lambda scenario, simulation: ExpertPolicy(scenario, simulation.episode.traffic))
+
+
+def _connect(config: RunConfig) -> PlannerConnection:
+    bridge = config.bridge
+    if bridge.in_process is not None:
+        return InProcessClient(_load_function(bridge.in_process)(config.model_name))
+    return PlannerClient(
+        bridge.address,
+        connect_timeout=bridge.connect_timeout,
+        plan_timeout=bridge.plan_timeout,
+        retries=bridge.retries,
+        server_key=load_public_key(Path(bridge.server_key_file)) if bridge.server_key_file else None,
+    )
+
+
+def _load_function(name: str) -> Callable[[str], Planner]:
+    """Return the function called `package.module:function`."""
+    module, _, function = name.partition(":")
+    try:
+        return getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(
+            f"bridge.in_process is {name!r} and cannot be imported ({error}), expected package.module:function, such "
+            "as algengine.serving.load:load_shipped"
+        ) from error

@@ -20,23 +20,32 @@ class ProtocolConfig:
 
 @dataclass
 class RenderConfig:
-    """Cameras: `backend` none, cpu, gsplat or auto; the nuPlan rig at `width_px` x `height_px`."""
+    """Cameras: `backend` none, cpu, gsplat or auto; the nuPlan rig at `width_px` x `height_px`.
+
+    `threads` of the CPU backend: None for all cores in a sequential run, one in each of several workers.
+    """
 
     backend: str = "cpu"
     width_px: int = 320
     height_px: int = 180
     distortion: bool = False
+    threads: int | None = None
 
 
 @dataclass
 class BridgeConfig:
-    """How to reach the planner; times in seconds."""
+    """How to reach the planner; times in seconds.
+
+    `in_process` names a function `package.module:function` instead of an address: it is called with `model_name` in
+    each worker and returns the planner, which then needs no socket and no copies of images.
+    """
 
     address: str = "ipc:///tmp/simengine-planner.sock"
     connect_timeout: float = 120.0
     plan_timeout: float = 60.0
     retries: int = 1
     server_key_file: str | None = None
+    in_process: str | None = None
 
 
 @dataclass
