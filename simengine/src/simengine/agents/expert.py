@@ -179,6 +179,7 @@ class ExpertPolicy:
         scenario = self._scenario
         if line is None:
             line = route_centerline(scenario.map, scenario.route, scenario.ego.pose[0])
+            line = None if line is None else polyline.drop_repeated(line, 1e-3)
         if line is None or len(line) < 2 or polyline.arc_length(line)[-1] < 5.0:
             line = polyline.drop_repeated(scenario.ego.pose[:, :2], 0.5)
         if len(line) < 2:
@@ -196,7 +197,7 @@ class ExpertPolicy:
 
     def _speed_limits(self, line: np.ndarray) -> np.ndarray:
         limit = np.full(len(line), np.nan)
-        for lane in route_lanes(self._scenario.map, self._scenario.route):
+        for lane in route_lanes(self._scenario.map, self._scenario.route).values():
             if np.isfinite(lane.speed_limit):
                 _, offset = polyline.project(lane.centerline, line[::4])
                 near = np.repeat(np.abs(offset) < 2.0, 4)[: len(line)]

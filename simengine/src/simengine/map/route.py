@@ -1,11 +1,14 @@
-"""The route as one line: which lanes to follow, and whether to turn."""
+"""The route as one line: which lanes to follow, and whether to turn.
+
+The rules are those by which NAVSIM's PDM-Closed finds its centre line.
+"""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
 
 import numpy as np
+import shapely
 
 from simengine.datatypes.map import Lane, VectorMap
 from simengine.datatypes.observation import DrivingCommand
@@ -17,65 +20,41 @@ COMMAND_LOOKAHEAD = 20.0
 COMMAND_LATERAL_THRESHOLD = 2.0
 
 
-def route_lanes(vector_map: VectorMap, route: Sequence[str]) -> list[Lane]:
-    """Return the lanes of the roadblocks (or the lanes themselves) named by `route`, in its order.
+def route_lanes(vector_map: VectorMap, route: tuple[str, ...]) -> dict[str, Lane]:
+    """Return the lanes of a route given as roadblock ids, or as lane ids on maps without roadblocks."""
+    wanted = set(route)
+    return {
+        lane.id: lane
+        for lane in vector_map.lanes.values()
+        if (lane.roadblock_id in wanted or lane.id in wanted) and len(lane.centerline) >= 2
+    }
 
-    Names the map does not know are skipped: logged routes reach beyond the mapped square.
+
+def route_centerline(vector_map: VectorMap, route: tuple[str, ...], pose: np.ndarray) -> np.ndarray | None:
+    """Return the centre line (N, 2) of the cheapest lane path from `pose` (3,) to the end of the route.
+
+    The path starts on the route lane that holds the rear axle with the smallest heading error, else on
+    the nearest one, and follows successors on the route. Without a path to the last block it takes the
+    deepest lane reached. None if no lane of the map is on the route.
     """
-    lanes: dict[str, Lane] = {}
-    for name in route:
-        block = vector_map.roadblocks.get(name)
-        for lane_id in block.lane_ids if block else (name,):
-            if lane_id in vector_map.lanes:
-                lanes[lane_id] = vector_map.lanes[lane_id]
-    return list(lanes.values())
-
-
-def starting_lane(lanes: Sequence[Lane], pose: np.ndarray) -> Lane | None:
-    """Return the lane that fits `pose` (3,) best: near, and heading the same way; None without lanes."""
-
-    def misfit(lane: Lane) -> float:
-        _, offset = polyline.project(lane.centerline, pose[:2])
-        vertex = int(np.argmin(((lane.centerline - pose[:2]) ** 2).sum(1)))
-        heading = polyline.headings(lane.centerline)[vertex]
-        # A metre off counts like 0.5 rad: parallel lanes differ by 3.5 m, crossing ones by a right angle.
-        return abs(float(offset)) + 2.0 * abs(float(wrap(heading - pose[2])))
-
-    return min(lanes, key=misfit, default=None)
-
-
-def route_centerline(vector_map: VectorMap, route: Sequence[str], pose: np.ndarray) -> np.ndarray | None:
-    """Return the centre line (N, 2) of the lanes to follow from `pose` (3,) along `route`.
-
-    Shortest way from the starting lane over successors within the route to its last roadblock, or as far
-    along the route as lanes connect. None where map or route say nothing.
-    """
-    lanes = {lane.id: lane for lane in route_lanes(vector_map, route)}
-    start = starting_lane(list(lanes.values()), pose)
-    if start is None:
+    lanes = route_lanes(vector_map, route)
+    if not lanes:
         return None
-    rank = {name: index for index, name in enumerate(route)}
-    goal_rank = lambda lane: rank.get(lane.roadblock_id, rank.get(lane.id, 0))  # noqa: E731
-    last = max(goal_rank(lane) for lane in lanes.values())
-    queue: list[tuple[float, int, tuple[str, ...]]] = [(0.0, 0, (start.id,))]
-    seen: set[str] = set()
-    best, order = (start.id,), 0
-    while queue:
-        cost, _, path = heapq.heappop(queue)
-        lane = lanes[path[-1]]
-        if lane.id in seen:
-            continue
-        seen.add(lane.id)
-        if goal_rank(lane) > goal_rank(lanes[best[-1]]):
-            best = path
-        if goal_rank(lane) == last:
-            break
-        for successor in lane.successors:
-            if successor in lanes and successor not in seen:
-                order += 1
-                length = polyline.arc_length(lanes[successor].centerline)[-1]
-                heapq.heappush(queue, (cost + length, order, (*path, successor)))
-    return polyline.drop_repeated(np.concatenate([lanes[name].centerline for name in best]), 1e-3)
+    path = _cheapest_path(lanes, _starting_lane(lanes, pose), route)
+    return np.concatenate([lanes[lane_id].centerline[:, :2] for lane_id in path])
+
+
+def path_centerline(poses: np.ndarray, extension: float) -> np.ndarray | None:
+    """Return a driven path (N, 3) as a line (M, 2), prolonged straight by `extension` [m] at both ends.
+
+    Prolonging lets a faster ego earn its progress. None if the path never moves by more than 1 cm.
+    """
+    points = polyline.drop_repeated(poses[:, :2], 0.01)
+    if len(points) < 2:
+        return None
+    length = polyline.arc_length(points)[-1]
+    ends = polyline.sample(points, np.array([-extension, length + extension]))[:, :2]
+    return np.concatenate([ends[:1], points, ends[1:]])
 
 
 def driving_command(line: np.ndarray, pose: np.ndarray) -> DrivingCommand:
@@ -93,3 +72,60 @@ def driving_command(line: np.ndarray, pose: np.ndarray) -> DrivingCommand:
     if lateral < -COMMAND_LATERAL_THRESHOLD:
         return DrivingCommand.RIGHT
     return DrivingCommand.FORWARD
+
+
+def _starting_lane(lanes: dict[str, Lane], pose: np.ndarray) -> str:
+    point = shapely.Point(pose[:2])
+    around = [
+        lane
+        for lane in lanes.values()
+        if len(lane.polygon) >= 3 and shapely.intersects(shapely.Polygon(lane.polygon[:, :2]), point)
+    ]
+    if around:
+        return min(around, key=lambda lane: _heading_error(lane, pose)).id
+    gaps = {i: shapely.LineString(lane.centerline[:, :2]).distance(point) for i, lane in lanes.items()}
+    nearest = min(gaps.values())
+    tied = [lanes[i] for i, gap in gaps.items() if gap <= nearest + 0.5]
+    return min(tied, key=lambda lane: _heading_error(lane, pose)).id
+
+
+def _heading_error(lane: Lane, pose: np.ndarray) -> float:
+    line = lane.centerline[:, :2]
+    vertex = np.argmin(np.hypot(line[:, 0] - pose[0], line[:, 1] - pose[1]))
+    return float(np.abs(wrap(polyline.headings(line)[vertex] - pose[2])))
+
+
+def _cheapest_path(lanes: dict[str, Lane], start: str, route: tuple[str, ...]) -> list[str]:
+    goal = next(
+        (block for block in reversed(route) if any(block in (x.roadblock_id, x.id) for x in lanes.values())),
+        "",
+    )
+    queue: list[tuple[float, int, str]] = [(1.0, 0, start)]
+    parent: dict[str, str | None] = {start: None}
+    cost, depth, done = {start: 1.0}, {start: 0}, set()
+    pushed = 0
+    while queue:
+        _, _, here = heapq.heappop(queue)
+        if here in done:
+            continue
+        done.add(here)
+        if goal in (lanes[here].roadblock_id, here):
+            return _trace(parent, here)
+        for after in lanes[here].successors:
+            if after not in lanes:
+                continue
+            price = cost[here] + float(polyline.arc_length(lanes[after].centerline)[-1])
+            if price < cost.get(after, np.inf):
+                cost[after], depth[after], parent[after] = price, depth[here] + 1, here
+                pushed += 1
+                heapq.heappush(queue, (price, pushed, after))
+    return _trace(parent, max(done, key=lambda i: (depth[i], -cost[i], i)))
+
+
+def _trace(parent: dict[str, str | None], last: str) -> list[str]:
+    path: list[str] = []
+    at: str | None = last
+    while at is not None:
+        path.append(at)
+        at = parent[at]
+    return path[::-1]

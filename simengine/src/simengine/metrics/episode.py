@@ -10,9 +10,9 @@ from simengine.datatypes.check import require_finite
 from simengine.datatypes.ego import STATE_SIZE, StateIndex
 from simengine.datatypes.record import RolloutRecord
 from simengine.errors import ScenarioFormatError
+from simengine.map.route import path_centerline, route_centerline, route_lanes
 from simengine.metrics.blame import Blame, blames_of
 from simengine.metrics.pdm.aggregate import pdm_score
-from simengine.metrics.pdm.centerline import path_centerline, route_centerline, route_lanes
 from simengine.metrics.pdm.comfort import MINIMUM_STATES
 from simengine.metrics.pdm.ego_areas import ego_centers
 from simengine.metrics.pdm.map_areas import LANE_LAYERS, DrivableMap, drivable_map

@@ -19,7 +19,7 @@ from simengine.sim.protocol import Protocol
 def command_line(scenario: Scenario) -> np.ndarray:
     """Return the line (N, 2) that driving commands follow: the route, or the logged path without a map."""
     line = route_centerline(scenario.map, scenario.route, scenario.ego.pose[scenario.initial_frame])
-    return scenario.ego.pose[:, :2] if line is None or len(line) < 2 else line
+    return scenario.ego.pose[:, :2] if line is None else line
 
 
 def ego_observation(

@@ -1,0 +1,56 @@
+"""What both command lines share: one verb per module, user errors as one sentence, exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from simengine.errors import SimEngineError
+
+
+class Command(Protocol):
+    """A module that is one verb; the first line of its docstring is its summary."""
+
+    __doc__: str
+    EXAMPLE: str
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the options."""
+        ...
+
+    def execute(self, arguments: argparse.Namespace) -> int:
+        """Do it and return the exit code."""
+        ...
+
+
+def run_command(
+    prog: str, description: str, version: str, commands: Mapping[str, Command], argv: Sequence[str] | None
+) -> int:
+    """Run the verb `argv` asks for; exit code 0 done, 1 user error or failed work, 130 Ctrl-C."""
+    parser = argparse.ArgumentParser(prog=prog, description=description)
+    parser.add_argument("--version", action="version", version=f"{prog} {version}")
+    verbs = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, command in commands.items():
+        summary = command.__doc__.split("\n")[0]
+        verb = verbs.add_parser(
+            name,
+            help=summary,
+            description=summary,
+            epilog=command.EXAMPLE,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add_arguments(verb)
+    arguments = parser.parse_args(argv)
+    # A shell starts background jobs with SIGINT ignored; Ctrl-C must reach us there too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return commands[arguments.command].execute(arguments)
+    except SimEngineError as error:
+        sys.stderr.write(f"{prog} {arguments.command}: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write(f"{prog} {arguments.command}: interrupted; run it again to resume\n")
+        return 130
