@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from simengine.cli.progress import make_progress
+from simengine.errors import ConfigError
 from simengine.world.splits import BUILTIN_SPLITS, write_split
 
 EXAMPLE = """example:
@@ -25,14 +26,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Generate and say how many."""
+    size = BUILTIN_SPLITS[arguments.split].size
+    total = size if arguments.num_scenarios is None else arguments.num_scenarios
+    if not 1 <= total <= size:
+        raise ConfigError(f"--num-scenarios is {total}, expected 1 to {size} for split {arguments.split}")
     with make_progress(Console(stderr=True)) as progress:
-        total = arguments.num_scenarios or BUILTIN_SPLITS[arguments.split].size
         task = progress.add_task(arguments.split, total=total)
         count = write_split(
             arguments.split,
             arguments.destination,
             workers=arguments.workers,
-            num_scenarios=arguments.num_scenarios,
+            num_scenarios=total,
             progress=lambda: progress.update(task, advance=1),
         )
     print(f"wrote {count} scenarios to {arguments.destination}")
