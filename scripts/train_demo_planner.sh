@@ -11,9 +11,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 fail() { printf 'train_demo_planner: %s\n' "$*" >&2; exit 1; }
 say() { printf 'train_demo_planner: %s\n' "$*" >&2; }
 
-count=400 overrides=()
+count=400 plans=256 overrides=()
 for word in "$@"; do
   case "$word" in
+    model.head.vocabulary_size=*) overrides+=("$word") plans=${word#*=} ;;
     *=*) overrides+=("$word") ;;
     *[!0-9]* | "") fail "unknown argument '$word', expected a number of scenarios or KEY=VALUE" ;;
     *) count=$word ;;
@@ -44,7 +45,7 @@ sim run --config-name record split=$split "output_dir=$recordings" "num_scenario
 say "3/6 labels"
 alg labels "$recordings" "$scenarios" --workers "$workers"
 say "4/6 vocabulary"
-[ -f "$vocabulary" ] || alg vocabulary "$recordings/observations" "$vocabulary" --size 256
+[ -f "$vocabulary" ] || alg vocabulary "$recordings/observations" "$vocabulary" --size "$plans"
 say "5/6 training"
 alg train vadv2_demo --work-dir "$work" --device "$device" --cfg-options "${overrides[@]}"
 say "6/6 export"

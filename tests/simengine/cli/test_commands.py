@@ -47,7 +47,9 @@ def test_native_split_is_converted_run_and_reported(tmp_path, capsys):
     assert main(["convert", "source", "splits/mine"]) == 0
     assert "read 1 scenarios, skipped 0" in capsys.readouterr().out
     assert load_index(tmp_path / "splits" / "mine").entries[0].token == "straight"
-    assert main(["run", "--config-name", "replay", "split=mine", "scenario_root=splits", "output_dir=out"]) == 0
+    assert (
+        main(["run", "--config-name", "replay", "split=mine", "scenario_root=splits", "output_dir=out"]) == 0
+    )
     assert "1 of 1 scenarios scored" in capsys.readouterr().out
     report = tmp_path / "out" / "report.html"
     report.unlink()

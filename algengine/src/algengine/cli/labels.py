@@ -7,7 +7,7 @@ from pathlib import Path
 
 EXAMPLE = """example:
   simengine generate common_train data/sim_engine/scenarios/original/common_train
-  algengine labels data/alg_engine/recordings/common_train data/sim_engine/scenarios/original/common_train
+  algengine labels data/alg_engine/recordings/vadv2_demo_train data/sim_engine/scenarios/original/vadv2_demo_train
 """
 
 

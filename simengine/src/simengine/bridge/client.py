@@ -47,7 +47,8 @@ class PlannerClient:
     """A `PlannerConnection` over a socket; one for each worker, used from one thread.
 
     It dials at the first use. Every wait has a deadline. A planner that is lost is dialled again with
-    a fresh socket and asked again; what it remembered of the rollout is gone then.
+    a fresh socket and asked again. If another instance answers, what the planner remembered of the rollout
+    is gone: a rollout that has begun fails then, because its rest would not be what it claims to be.
     """
 
     def __init__(
@@ -59,24 +60,26 @@ class PlannerClient:
         server_key: str | None = None,
         shared_images: bool = True,
         heartbeat_timeout: float = 2.0,
+        redial_timeout: float | None = None,
     ) -> None:
         """Remember how to dial.
 
         Args:
             address: where the planner listens.
-            connect_timeout: longest wait for a planner to greet, at each dial [s].
+            connect_timeout: longest wait for a planner to greet at first, its loading included [s].
             plan_timeout: longest wait for one answer [s]; slow inference must fit.
             retries: how many more times a request is made after the planner was lost.
             server_key: the planner's public CURVE key; required for other hosts.
             shared_images: use shared memory for images where the planner is on this host.
             heartbeat_timeout: silence after which a planner's process or host counts as dead [s].
+            redial_timeout: longest wait for a planner that was there before (default: `connect_timeout`) [s].
 
         Raises:
             ConfigError: the address or a number makes no sense.
         """
         self._address = parse_address(address)
         require_encryption(self._address, server_key is not None)
-        if min(connect_timeout, plan_timeout, heartbeat_timeout) <= 0 or retries < 0:
+        if min(connect_timeout, plan_timeout, heartbeat_timeout, redial_timeout or 1.0) <= 0 or retries < 0:
             raise ConfigError(
                 f"bridge timeouts are {connect_timeout}, {plan_timeout} and {heartbeat_timeout} s with {retries} "
                 "retries, expected seconds > 0 and retries >= 0"
@@ -87,6 +90,8 @@ class PlannerClient:
         self._server_key = None if server_key is None else require_key(server_key, "server_key")
         self._shared_images = shared_images
         self._heartbeat_timeout = heartbeat_timeout
+        self._redial_timeout = connect_timeout if redial_timeout is None else redial_timeout
+        self._rollout = ("", "")
         self._client = uuid.uuid4().hex
         self._context: zmq.Context | None = None
         self._connection: Connection | None = None
@@ -121,7 +126,9 @@ class PlannerClient:
                 return
             except PlannerLostError:
                 self._hang_up()
-        self._dial(self._connect_timeout if timeout is None else timeout)
+        if timeout is None:
+            timeout = self._connect_timeout if self._welcome is None else self._redial_timeout
+        self._dial(timeout)
 
     def plan(self, observation: Observation) -> Plan:
         """Return the planner's plan.
@@ -136,6 +143,7 @@ class PlannerClient:
         lost = ""
         for attempt in range(1 + self._retries):
             self.wait_until_ready()
+            self._require_same_instance(observation)
             answered = False
             try:
                 plan = self._ask(observation, Deadline(self._plan_timeout))
@@ -183,6 +191,18 @@ class PlannerClient:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _require_same_instance(self, observation: Observation) -> None:
+        """Raise if the rollout began with another planner process than the one that listens now."""
+        instance = "" if self._welcome is None else self._welcome.instance
+        if observation.step == 0 or self._rollout[0] != observation.token:
+            self._rollout = (observation.token, instance)
+        elif self._rollout[1] != instance:
+            raise PlannerTimeoutError(
+                f"the planner at {self._address.text} was lost before step {observation.step} of {observation.token} and "
+                "another instance answers, which has not seen the rollout so far, expected one planner for a whole "
+                "rollout: run the scenario again"
+            )
 
     def _hang_up(self, linger: float = 0.0) -> None:
         if self._connection is not None:

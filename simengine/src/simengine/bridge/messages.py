@@ -40,11 +40,13 @@ class Welcome(msgspec.Struct, frozen=True, tag_field="kind", tag="welcome"):
         protocol: version the planner speaks.
         planner: name of the planner.
         metadata: what the planner wants to be recorded with the run, such as its checkpoint.
+        instance: random name of this server; another one at the same address means that memory is gone.
     """
 
     protocol: int
     planner: str
     metadata: dict[str, str] = {}
+    instance: str = ""
 
 
 class Attach(msgspec.Struct, frozen=True, tag_field="kind", tag="attach"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
@@ -84,7 +85,8 @@ class PlannerServer:
         self.address = router.getsockopt_string(zmq.LAST_ENDPOINT)
         self._socket_path = parsed.socket_path
         self._inode = 0 if self._socket_path is None else self._socket_path.lstat().st_ino
-        welcome = Welcome(PROTOCOL, str(planner.name), {str(k): str(v) for k, v in (metadata or {}).items()})
+        about = {str(k): str(v) for k, v in (metadata or {}).items()}
+        welcome = Welcome(PROTOCOL, str(planner.name), about, instance=uuid.uuid4().hex)
         self._router = router
         self._mailroom = Mailroom(self._context, router, self._inbox, welcome, session_timeout)
         self._outbox = Outbox(self._context)

@@ -127,6 +127,7 @@ def _connect(config: RunConfig) -> PlannerConnection:
     return PlannerClient(
         bridge.address,
         connect_timeout=bridge.connect_timeout,
+        redial_timeout=bridge.redial_timeout,
         plan_timeout=bridge.plan_timeout,
         retries=bridge.retries,
         server_key=load_public_key(Path(bridge.server_key_file)) if bridge.server_key_file else None,

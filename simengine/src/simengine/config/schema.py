@@ -42,6 +42,7 @@ class BridgeConfig:
 
     address: str = "ipc:///tmp/simengine-planner.sock"
     connect_timeout: float = 120.0
+    redial_timeout: float = 30.0
     plan_timeout: float = 60.0
     retries: int = 1
     server_key_file: str | None = None
