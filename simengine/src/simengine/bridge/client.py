@@ -199,9 +199,9 @@ class PlannerClient:
             self._rollout = (observation.token, instance)
         elif self._rollout[1] != instance:
             raise PlannerTimeoutError(
-                f"the planner at {self._address.text} was lost before step {observation.step} of {observation.token} and "
-                "another instance answers, which has not seen the rollout so far, expected one planner for a whole "
-                "rollout: run the scenario again"
+                f"the planner at {self._address.text} was lost before step {observation.step} of {observation.token} "
+                "and another instance answers, which has not seen the rollout so far, expected one planner for a "
+                "whole rollout: run the scenario again"
             )
 
     def _hang_up(self, linger: float = 0.0) -> None:
