@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 EXAMPLE = """example:
-  algengine vocabulary data/alg_engine/recordings/vadv2_demo_train/observations data/alg_engine/vocabulary/vadv2_demo.npy
+  algengine vocabulary data/alg_engine/recordings/vadv2_demo_train/observations plans.npy
 """
 
 
