@@ -63,13 +63,18 @@ supervisor=$!
 
 "$bin/simengine" run model_name="$model_name" split="$data_type" traffic="$traffic" bridge.address="$address" "${overrides[@]}" &
 simulator=$!
-# Ctrl-C reaches the whole process group; the simulator closes its files and says how to resume.
-trap 'kill -INT "$simulator" 2>/dev/null' INT TERM
+# Ctrl-C at a terminal reaches the simulator directly, a signal to this script alone does not: pass it on if needed.
+stop=
+trap 'stop=1' INT TERM
 # A planner that cannot start (missing checkpoint, say) would leave the simulator waiting.
 code=
 while [ -z "$code" ]; do
   if ! kill -0 "$simulator" 2>/dev/null; then
     code=0; wait "$simulator" || code=$?
+  elif [ -n "$stop" ]; then
+    sleep 1
+    kill -INT "$simulator" 2>/dev/null || true
+    stop=
   elif ! kill -0 "$supervisor" 2>/dev/null; then
     planner_code=0; wait "$supervisor" || planner_code=$?
     supervisor=

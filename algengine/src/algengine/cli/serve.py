@@ -17,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("checkpoint", nargs="?", type=Path, help="exported weights or training checkpoint")
     parser.add_argument("--model", help="name of shipped weights, instead of config and checkpoint")
     parser.add_argument("--address", required=True, help="ipc://... or tcp://...")
+    parser.add_argument("--key-file", type=Path, help="secret key file of `simengine keys`, for other hosts")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument(
         "--threads", type=int, default=2, help="CPU threads; part of what makes results repeatable"
@@ -27,7 +28,9 @@ def execute(arguments: argparse.Namespace) -> int:
     """Load the planner and answer until told to stop."""
     from algengine.serving.load import load_planner
     from algengine.serving.server import serve
+    from simengine.bridge.curve import load_keys
 
+    keys = load_keys(arguments.key_file.expanduser()) if arguments.key_file else None
     planner = load_planner(
         config=arguments.config,
         checkpoint=arguments.checkpoint,
@@ -36,5 +39,5 @@ def execute(arguments: argparse.Namespace) -> int:
         threads=arguments.threads,
     )
     print(f"{planner.name} on {planner.device} listens at {arguments.address}", flush=True)
-    serve(planner, arguments.address)
+    serve(planner, arguments.address, keys)
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from algengine.engine.configs import load_config
@@ -76,4 +77,5 @@ def load_planner(
         raise CheckpointError(
             f"{path} is a training checkpoint, expected its config too: serve CONFIG CHECKPOINT"
         )
-    return VadPlanner(network, name, cameras, choose_device(device), threads)
+    digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
+    return VadPlanner(network, name, cameras, choose_device(device), threads, weights_hash=digest)

@@ -32,6 +32,7 @@ class VadPlanner:
         device: where to compute.
         threads: CPU threads.
         keep_scores: whether plans carry the scores of the whole vocabulary.
+        weights_hash: identifies the weights; told to simulators, so that runs of two planners are never mixed.
     """
 
     def __init__(
@@ -42,8 +43,10 @@ class VadPlanner:
         device: torch.device | str = "cpu",
         threads: int = 2,
         keep_scores: bool = False,
+        weights_hash: str = "",
     ) -> None:
         self.name = name
+        self.weights_hash = weights_hash
         self.device = torch.device(device)
         self._model = model.to(self.device).eval()
         self._cameras = tuple(cameras)

@@ -6,10 +6,10 @@ import sys
 from collections.abc import Sequence
 
 from simengine import __version__
-from simengine.cli import convert, generate, report, run
+from simengine.cli import convert, generate, keys, report, run
 from simengine.entry import run_command
 
-COMMANDS = {"run": run, "convert": convert, "generate": generate, "report": report}
+COMMANDS = {"run": run, "convert": convert, "generate": generate, "report": report, "keys": keys}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

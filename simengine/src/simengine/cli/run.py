@@ -16,7 +16,7 @@ from rich.console import Console
 from simengine import __version__
 from simengine.cli.progress import track_rows
 from simengine.cli.report import write_run_report
-from simengine.config.build import build_worker, check, open_handles, output_dir
+from simengine.config.build import build_worker, check, open_handles, output_dir, planner_identity
 from simengine.config.compose import compose_run, presets, to_yaml
 from simengine.config.schema import RunConfig
 from simengine.errors import ConfigError
@@ -59,7 +59,7 @@ def execute(arguments: argparse.Namespace) -> int:
         return 0
     handles = open_handles(config)
     directory = RunDirectory(output_dir(config))
-    fingerprint = json.loads(json.dumps(_fingerprint(config)))
+    fingerprint = _fingerprint(config) | {"planner": planner_identity(config)}
     directory.open(fingerprint, resume=config.resume)
     directory.write(directory.root / "config.yaml", to_yaml(config))
     directory.write(directory.root / "run.json", json.dumps(_provenance(), indent=1))

@@ -120,17 +120,37 @@ def _policy_source(config: RunConfig) -> PolicySource:
     return PolicySource(lambda scenario, simulation: ExpertPolicy(scenario, simulation.episode.traffic))
 
 
+def planner_identity(config: RunConfig) -> dict[str, str]:
+    """Return who will drive, so that a run cannot be resumed with another planner; waits until it is there.
+
+    Raises:
+        PlannerTimeoutError: nobody answers within `bridge.connect_timeout`.
+    """
+    if config.ego != "planner":
+        return {}
+    if config.bridge.in_process is not None:
+        return {"in_process": config.bridge.in_process}
+    with _dial(config) as client:
+        client.wait_until_ready()
+        return {"name": client.planner_name or "", **client.planner_metadata}
+
+
 def _connect(config: RunConfig) -> PlannerConnection:
+    if config.bridge.in_process is not None:
+        return InProcessClient(_load_function(config.bridge.in_process)(config.model_name))
+    return _dial(config)
+
+
+def _dial(config: RunConfig) -> PlannerClient:
     bridge = config.bridge
-    if bridge.in_process is not None:
-        return InProcessClient(_load_function(bridge.in_process)(config.model_name))
+    key_file = bridge.server_key_file
     return PlannerClient(
         bridge.address,
         connect_timeout=bridge.connect_timeout,
         redial_timeout=bridge.redial_timeout,
         plan_timeout=bridge.plan_timeout,
         retries=bridge.retries,
-        server_key=load_public_key(Path(bridge.server_key_file)) if bridge.server_key_file else None,
+        server_key=load_public_key(Path(key_file).expanduser()) if key_file else None,
     )
 
 
