@@ -26,7 +26,6 @@ case "$traffic" in NR | R) ;; *) fail "traffic is '$traffic', expected NR or R" 
 
 bash scripts/bootstrap.sh
 bin=$PWD/.venv/bin
-[ -x "$bin/simengine" ] || bin=
 
 socket_dir=$(mktemp -d)
 address="ipc://$socket_dir/planner.sock"
@@ -78,9 +77,14 @@ while [ -z "$code" ]; do
   elif ! kill -0 "$supervisor" 2>/dev/null; then
     planner_code=0; wait "$supervisor" || planner_code=$?
     supervisor=
-    if [ "$planner_code" -ne 0 ]; then kill -TERM "$simulator" 2>/dev/null || true; fi
-    wait "$simulator" || true
-    code=1
+    code=0
+    if [ "$planner_code" -ne 0 ]; then
+      kill -TERM "$simulator" 2>/dev/null || true
+      wait "$simulator" || true
+      code=1
+    else
+      wait "$simulator" || code=$?
+    fi
   else
     sleep 0.2
   fi

@@ -8,9 +8,9 @@ from pathlib import Path
 from simengine.bridge.curve import make_key_files
 
 EXAMPLE = """example:
-  simengine keys ~/.config/planner-keys
-  algengine serve --model vadv2_demo --address tcp://0.0.0.0:5555 --key-file ~/.config/planner-keys/planner.secret.json
-  simengine run bridge.address=tcp://planner-host:5555 bridge.server_key_file=~/.config/planner-keys/planner.public.json"""
+  simengine keys ~/keys
+  algengine serve --model vadv2_demo --address tcp://0.0.0.0:5555 --key-file ~/keys/planner.secret.json
+  simengine run bridge.address=tcp://planner-host:5555 bridge.server_key_file=~/keys/planner.public.json"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
