@@ -101,6 +101,57 @@ def test_a_planner_behind_the_socket_is_driven_scored_and_reported(planner, tmp_
 
 
 @pytest.mark.slow
+@pytest.mark.ray
+def test_one_and_two_ray_workers_give_the_same_scores(planner, tmp_path):
+    words = ("num_scenarios=4", "worker=ray", f"bridge.address={planner.address}", "report=false", *SMALL)
+    for count in (1, 2):
+        done = simengine("run", f"output_dir=out{count}", f"num_workers={count}", *words, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert rows_of(tmp_path / "out1") == rows_of(tmp_path / "out2")
+
+
+@pytest.mark.slow
+@pytest.mark.mm
+def test_the_main_job_with_the_shipped_planner(tmp_path):
+    script = Path(__file__).parents[2] / "scripts" / "closed_loop_test.sh"
+    done = subprocess.run(
+        ["bash", script, "num_scenarios=2", f"output_dir={tmp_path / 'socket'}"],
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "socket" / "report.html").exists()
+    done = simengine(
+        "run", "num_scenarios=2", "bridge.in_process=algengine.serving.load:load_shipped", "report=false",
+        "output_dir=in_process", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    # The same planner drives the same way without a socket in between.
+    assert rows_of(tmp_path / "in_process") == rows_of(tmp_path / "socket")
+
+
+@pytest.mark.slow
+@pytest.mark.mm
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("no_such_config.py", "absent.pth", "m", "demo", "NR"), "absent.pth"),
+        (("a", "b", "c"), "positional arguments"),
+        (("a", "b", "c", "demo", "X"), "NR or R"),
+    ],
+)
+def test_the_launcher_refuses_wrong_arguments(tmp_path, words, expected):
+    script = Path(__file__).parents[2] / "scripts" / "closed_loop_test.sh"
+    done = subprocess.run(
+        ["bash", script, *words, f"output_dir={tmp_path / 'out'}"],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert expected in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
 def test_interrupted_and_resumed_equals_undisturbed(planner, tmp_path):
     words = ("num_scenarios=3", f"bridge.address={planner.address}", "report=false", *SMALL)
     whole = simengine("run", "output_dir=whole", *words, cwd=tmp_path)
