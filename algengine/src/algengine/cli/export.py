@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 from pathlib import Path
 
 EXAMPLE = """example:
@@ -41,6 +40,12 @@ def execute(arguments: argparse.Namespace) -> int:
     config.dump(arguments.output / "config.py")
     logs = sorted(checkpoint.parent.glob("*/*.log"))
     if logs:
-        shutil.copyfile(logs[-1], arguments.output / "train.log")
+        (arguments.output / "train.log").write_text(_portable(logs[-1].read_text()))
     print(f"{arguments.output / WEIGHTS_NAME}: {size / 1e6:.2f} MB")
     return 0
+
+
+def _portable(log: str) -> str:
+    """Return a training log without the folders and compiler flags of the machine it was written on."""
+    kept = [line for line in log.splitlines() if "Build settings:" not in line]
+    return "\n".join(kept).replace(f"{Path.cwd()}/", "") + "\n"
