@@ -1,6 +1,5 @@
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -8,11 +7,13 @@ from alg_factories import write_recordings
 from algengine.cli.main import main
 
 
-def test_help_is_instant_and_loads_no_framework():
-    code = "import sys, algengine.cli.main as m; m.build_parser().format_help(); assert 'torch' not in sys.modules"
-    start = time.perf_counter()
-    subprocess.run([sys.executable, "-c", code], check=True)
-    assert time.perf_counter() - start < 5.0
+def test_help_loads_no_framework():
+    code = (
+        "import sys\nfrom algengine.cli.main import main\n"
+        "try: main(['--help'])\nfinally: print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip().endswith("False"), done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("verb", ["train", "serve", "export", "vocabulary", "labels"])
