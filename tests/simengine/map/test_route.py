@@ -6,7 +6,7 @@ import pytest
 from factories import make_straight_map
 from simengine.datatypes.map import Lane, VectorMap
 from simengine.datatypes.observation import DrivingCommand
-from simengine.map.route import driving_command, path_centerline, route_centerline, route_lanes
+from simengine.map.route import driving_commands, path_centerline, route_centerline, route_lanes
 
 
 def fork() -> VectorMap:
@@ -33,12 +33,20 @@ def test_the_route_decides_at_a_fork(route, end, command):
     pose = np.array([12.0, 0.3, 0.0])
     line = route_centerline(fork(), route, pose)
     np.testing.assert_allclose(line[-1], end, atol=1e-9)
-    assert driving_command(line, pose) == command
+    assert driving_commands(line, pose[None]) == [command]
 
 
 def test_a_mirrored_turn_is_a_right_turn():
     line = route_centerline(fork(), ("in", "left"), np.array([12.0, 0.0, 0.0])) * [1, -1]
-    assert driving_command(line, np.array([12.0, 0.0, 0.0])) == DrivingCommand.RIGHT
+    assert driving_commands(line, np.array([[12.0, 0.0, 0.0]])) == [DrivingCommand.RIGHT]
+
+
+def test_commands_of_many_poses_are_those_of_each():
+    line = route_centerline(fork(), ("in", "left"), np.array([2.0, 0.0, 0.0]))
+    poses = np.array([[-20.0, 0.0, 0.0], [12.0, 0.3, 0.0], [12.0, 0.3, 2.0]])
+    expected = [DrivingCommand.FORWARD, DrivingCommand.LEFT, DrivingCommand.RIGHT]
+    assert driving_commands(line, poses).tolist() == expected
+    assert [driving_commands(line, pose[None])[0] for pose in poses] == expected
 
 
 def test_the_lane_under_the_ego_starts_the_route():

@@ -57,21 +57,19 @@ def path_centerline(poses: np.ndarray, extension: float) -> np.ndarray | None:
     return np.concatenate([ends[:1], points, ends[1:]])
 
 
-def driving_command(line: np.ndarray, pose: np.ndarray) -> DrivingCommand:
-    """Return where `line` (N, 2) leads within 20 m ahead of `pose` (3,): left, forward or right.
+def driving_commands(line: np.ndarray, poses: np.ndarray) -> np.ndarray:
+    """Return where `line` (N, 2) leads within 20 m ahead of each of `poses` (M, 3): (M,) of `DrivingCommand`.
 
     NAVSIM's rule: the point of the line 20 m ahead is more than 2 m to one side.
     """
     if len(line) < 2:
-        return DrivingCommand.UNKNOWN
-    along, _ = polyline.project(line, pose[:2])
+        return np.full(len(poses), DrivingCommand.UNKNOWN, np.int8)
+    along, _ = polyline.project(line, poses[:, :2])
     ahead = polyline.sample(line, along + COMMAND_LOOKAHEAD)
-    lateral = points_to_local(pose, ahead[None, :2])[0, 1]
-    if lateral > COMMAND_LATERAL_THRESHOLD:
-        return DrivingCommand.LEFT
-    if lateral < -COMMAND_LATERAL_THRESHOLD:
-        return DrivingCommand.RIGHT
-    return DrivingCommand.FORWARD
+    lateral = points_to_local(poses, ahead[:, None, :2])[:, 0, 1]
+    left, right = lateral > COMMAND_LATERAL_THRESHOLD, lateral < -COMMAND_LATERAL_THRESHOLD
+    turns = np.where(left, DrivingCommand.LEFT, DrivingCommand.RIGHT)
+    return np.where(left | right, turns, DrivingCommand.FORWARD).astype(np.int8)
 
 
 def _starting_lane(lanes: dict[str, Lane], pose: np.ndarray) -> str:

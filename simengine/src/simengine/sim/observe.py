@@ -11,7 +11,7 @@ from simengine.datatypes.ego import StateIndex
 from simengine.datatypes.observation import DrivingCommand, Observation
 from simengine.datatypes.state import SimState
 from simengine.geometry.se2 import to_local
-from simengine.map.route import driving_command, route_centerline
+from simengine.map.route import driving_commands, route_centerline
 from simengine.scenario.scenario import Scenario
 from simengine.sim.protocol import Protocol
 
@@ -36,7 +36,7 @@ def ego_observation(
     frames = state.frame - offsets
     valid = frames >= 0
     past = state.ego_trail[np.maximum(frames, 0)]
-    commands = [driving_command(line, pose) for pose in past[:, :3]]
+    commands = driving_commands(line, past[:, :3])
     return Observation(
         token=scenario.token,
         step=(state.frame - scenario.initial_frame) // protocol.steps_per_decision,
