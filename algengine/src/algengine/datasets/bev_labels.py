@@ -6,7 +6,6 @@ One file per recording, bits packed. L layers on a grid of label cells; rows alo
 from __future__ import annotations
 
 import io
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from simengine.datatypes.agents import AgentTracks, AgentType
 from simengine.datatypes.lights import LightState, TrafficLights
 from simengine.datatypes.map import AreaKind, VectorMap
 from simengine.datatypes.record import RolloutRecord
+from simengine.files.atomic import write_atomically
 from simengine.geometry import polyline
 from simengine.geometry.se2 import points_to_local, points_to_parent
 
@@ -153,10 +153,7 @@ def save_labels(labels: np.ndarray, path: Path) -> None:
     """Write rasters (D, L, rows, cols) bool, bits packed, atomically."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, bits=np.packbits(labels), shape=np.array(labels.shape))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(buffer.getvalue())
-    os.replace(temporary, path)
+    write_atomically(path, buffer.getvalue())
 
 
 def load_labels(recording: Path) -> np.ndarray:

@@ -5,7 +5,7 @@ Numpy and scipy only. M recorded futures, K plans, T poses.
 
 from __future__ import annotations
 
-import os
+import io
 import warnings
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from scipy.cluster.vq import kmeans2
 from scipy.spatial import cKDTree
 
 from algengine.errors import RecordingError
+from simengine.files.atomic import write_atomically
 
 _STRIDE = 5
 _YAW_WEIGHT = 4.0
@@ -107,11 +108,9 @@ def _distinct_nearest(features: np.ndarray, centers: np.ndarray) -> np.ndarray:
 
 def save_vocabulary(vocabulary: np.ndarray, path: Path) -> None:
     """Write plans (K, T, 3) as a .npy file, atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
-        np.save(file, vocabulary.astype(np.float32))
-    os.replace(temporary, path)
+    buffer = io.BytesIO()
+    np.save(buffer, vocabulary.astype(np.float32))
+    write_atomically(path, buffer.getvalue())
 
 
 def load_vocabulary(path: str | Path) -> np.ndarray:

@@ -6,8 +6,8 @@ JSON) and `metadata` (JSON).
 
 from __future__ import annotations
 
+import io
 import json
-import os
 import pickle
 import zipfile
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from mmengine.config import Config
 from algengine import registry
 from algengine.errors import CheckpointError
 from algengine.planners.vadv2 import VADv2
+from simengine.files.atomic import write_atomically
 
 FORMAT = "algengine.weights"
 VERSION = 1
@@ -82,10 +83,9 @@ def export_weights(checkpoint: Path, config: Config, path: Path, metadata: dict)
         "model": json.dumps(model),
         "metadata": json.dumps(metadata, sort_keys=True),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    torch.save(content, temporary)
-    os.replace(temporary, path)
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    write_atomically(path, buffer.getvalue())
     return path.stat().st_size
 
 

@@ -59,7 +59,9 @@ def execute(arguments: argparse.Namespace) -> int:
         return 0
     handles = open_handles(config)
     directory = RunDirectory(output_dir(config))
-    fingerprint = _fingerprint(config) | {"planner": planner_identity(config)}
+    console = Console(stderr=True)
+    with console.status("waiting for the planner"):
+        fingerprint = _fingerprint(config) | {"planner": planner_identity(config)}
     directory.open(fingerprint, resume=config.resume)
     directory.write(directory.root / "config.yaml", to_yaml(config))
     directory.write(directory.root / "run.json", json.dumps(_provenance(), indent=1))
@@ -67,7 +69,6 @@ def execute(arguments: argparse.Namespace) -> int:
     done = directory.finished([handle.token for handle in handles])
     finished = {row.token for row in done}
     waiting = [handle for handle in handles if handle.token not in finished]
-    console = Console(stderr=True)
     fresh = list(track_rows(_rows(config, waiting), len(handles), len(done), console)) if waiting else []
     return _conclude(config, directory, done + fresh)
 
