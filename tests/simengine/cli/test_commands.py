@@ -57,6 +57,14 @@ def test_native_split_is_converted_run_and_reported(tmp_path, capsys):
     assert "straight" in report.read_text()
 
 
+def test_reports_of_unfinished_and_foreign_folders(tmp_path, capsys):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.yaml").write_text("split: demo\n")
+    assert "scores.csv" in fails(capsys, "report", "run")
+    (tmp_path / "run" / "config.yaml").write_text("colour: red\n")
+    assert "colour" in fails(capsys, "report", "run")
+
+
 @pytest.mark.parametrize("keep", [0, 1, 0.3, 0.9])
 def test_truncated_pickles(tmp_path, capsys, keep):
     data = pickle.dumps(make_scene())

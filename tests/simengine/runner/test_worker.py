@@ -10,7 +10,7 @@ from factories import make_scenario
 from simengine.agents.simple import LogReplayPolicy
 from simengine.agents.traffic import LogReplay
 from simengine.dynamics.tracking import PerfectTracking
-from simengine.errors import ConfigError, PlannerTimeoutError
+from simengine.errors import ConfigError, PlannerTimeoutError, SimEngineError
 from simengine.metrics.table import scores_hash
 from simengine.runner.local import run_sequential
 from simengine.runner.process_pool import run_processes
@@ -100,6 +100,23 @@ def test_starting_over_forgets_rows(tmp_path):
 def test_seeds_depend_on_run_and_token_only():
     assert scenario_seed(0, "a") == scenario_seed(0, "a")
     assert len({scenario_seed(s, t) for s in (0, 1) for t in ("a", "b")}) == 4
+
+
+def cannot_build() -> Worker:
+    raise ConfigError("no such renderer")
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+@pytest.mark.parametrize("pool", ["processes", "ray"])
+def test_a_worker_that_cannot_be_built_is_the_error_itself(pool, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    if pool == "ray":
+        from simengine.runner.ray_pool import run_ray as run
+    else:
+        run = run_processes
+    with pytest.raises(SimEngineError, match="^no such renderer$"):
+        list(run([StraightHandle("a"), StraightHandle("b")], cannot_build, num_workers=2))
 
 
 @pytest.mark.slow

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import yaml
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from simengine.config.build import open_handles
 from simengine.config.schema import RunConfig
@@ -36,8 +38,16 @@ def execute(arguments: argparse.Namespace) -> int:
         raise ConfigError(
             f"{arguments.run} has no config.yaml, expected the folder of a run of `simengine run`"
         )
-    config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(RunConfig), OmegaConf.load(path)))
+    try:
+        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(RunConfig), OmegaConf.load(path)))
+    except (OmegaConfBaseException, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split("\n")[0].split())
+        raise ConfigError(f"{path} is no configuration of a run ({reason}): run it again") from error
     assert isinstance(config, RunConfig)
+    if not (arguments.run / "scores.csv").exists():
+        raise ConfigError(
+            f"{arguments.run} has no scores.csv, expected a finished run: run it again to resume"
+        )
     write_run_report(arguments.run, config, read_scores_csv(arguments.run / "scores.csv"))
     print(f"wrote {arguments.run / 'report.html'}")
     return 0

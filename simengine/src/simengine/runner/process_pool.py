@@ -13,19 +13,24 @@ from simengine.runner.worker import Handle, Worker
 
 
 class _Process:
-    """The worker of the process this module is loaded in; set once by the pool's initializer."""
+    """The worker of the process this module is loaded in; the pool's initializer says how to build it.
 
+    It is built with the first scenario, because a pool hides what goes wrong in an initializer.
+    """
+
+    build: Callable[[], Worker]
     worker: Worker | None = None
 
     @classmethod
     def start(cls, build: Callable[[], Worker]) -> None:
-        """Build the worker of this process."""
-        cls.worker = build()
+        """Remember how to build the worker of this process."""
+        cls.build = build
 
     @classmethod
     def run(cls, handle: Handle) -> ScoreRow:
         """Return the row of one scenario."""
-        assert cls.worker is not None, "the pool starts each process with start"
+        if cls.worker is None:
+            cls.worker = cls.build()
         return cls.worker.run(handle)
 
 

@@ -14,7 +14,8 @@ from simengine.runner.worker import Handle, Worker
 class _Actor:
     """Holds one worker; built inside the actor process, so nothing heavy is shipped."""
 
-    def __init__(self, build: Callable[[], Worker]) -> None:
+    def build(self, build: Callable[[], Worker]) -> None:
+        """Build the worker; a method, because Ray hides what goes wrong in a constructor."""
         self._worker = build()
 
     def run(self, handle: Handle) -> ScoreRow:
@@ -45,7 +46,8 @@ def run_ray(
         ray.init(include_dashboard=False, log_to_driver=False, configure_logging=False, num_cpus=num_workers)
     try:
         remote = ray.remote(num_cpus=1, num_gpus=num_gpus_per_worker)(_Actor)
-        actors = [remote.remote(build) for _ in range(min(num_workers, len(handles)))]
+        actors = [remote.remote() for _ in range(min(num_workers, len(handles)))]
+        ray.get([actor.build.remote(build) for actor in actors])
         waiting = list(reversed(handles))
         busy = {actor.run.remote(waiting.pop()): actor for actor in actors}
         while busy:
