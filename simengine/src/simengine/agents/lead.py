@@ -11,6 +11,7 @@ from numba import njit
 
 from simengine.agents.paths import PathSet
 from simengine.geometry import boxes
+from simengine.geometry.overlap import box_overlap
 
 NO_LEAD = np.inf
 BISECTIONS = 6
@@ -21,19 +22,6 @@ STRIDE = 2
 
 # Columns of an obstacle row: pose, half size, velocity, and how much it may be squeezed past.
 OBSTACLE_COLUMNS = ("x", "y", "yaw", "half_length", "half_width", "vx", "vy", "margin", "yields")
-
-
-@njit(cache=True)
-def box_overlap(ax, ay, ac, asn, ahl, ahw, bx, by, bc, bsn, bhl, bhw):  # type: ignore[no-untyped-def]  # noqa: D103
-    dx, dy = bx - ax, by - ay
-    c, s = abs(ac * bc + asn * bsn), abs(asn * bc - ac * bsn)
-    if abs(dx * ac + dy * asn) > ahl + bhl * c + bhw * s:
-        return False
-    if abs(dy * ac - dx * asn) > ahw + bhl * s + bhw * c:
-        return False
-    if abs(dx * bc + dy * bsn) > bhl + ahl * c + ahw * s:
-        return False
-    return abs(dy * bc - dx * bsn) <= bhw + ahl * s + ahw * c
 
 
 @njit(cache=True)

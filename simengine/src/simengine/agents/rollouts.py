@@ -11,7 +11,8 @@ import numpy as np
 from numba import njit
 
 from simengine.agents.idm import IdmParams
-from simengine.agents.lead import box_overlap, contact, path_pose
+from simengine.agents.lead import contact, path_pose
+from simengine.geometry.overlap import box_overlap
 
 LOOK_AHEADS = (0.3, 0.6, 0.9)
 

@@ -14,7 +14,7 @@ from simengine.map.route import path_centerline, route_centerline, route_lanes
 from simengine.metrics.blame import Blame, blames_of
 from simengine.metrics.pdm.aggregate import pdm_score
 from simengine.metrics.pdm.comfort import MINIMUM_STATES
-from simengine.metrics.pdm.ego_areas import ego_centers
+from simengine.metrics.pdm.ego_geometry import ego_centers, ego_geometry
 from simengine.metrics.pdm.map_areas import LANE_LAYERS, DrivableMap, drivable_map
 from simengine.metrics.pdm.observation import TrackObservation, observation_from_tracks
 from simengine.metrics.pdm.parameters import PdmParameters, parameters_of
@@ -155,8 +155,8 @@ def _centerline(scenario: Scenario, reference: np.ndarray) -> np.ndarray:
     if line is None:
         return fallback
     # A route that breaks off or leads elsewhere would call the logged drive no progress.
-    along_route = raw_progress(reference[None], scenario.vehicle, line)[0]
-    along_path = raw_progress(reference[None], scenario.vehicle, fallback)[0]
+    ego = ego_geometry(reference[None], scenario.vehicle)
+    along_route, along_path = raw_progress(ego, line)[0], raw_progress(ego, fallback)[0]
     return line if along_route >= 0.5 * along_path - 0.5 else fallback
 
 

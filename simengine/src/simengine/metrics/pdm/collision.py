@@ -2,51 +2,121 @@
 
 from __future__ import annotations
 
-import numpy as np
-import shapely
+from enum import IntEnum
 
-from simengine.datatypes.ego import StateIndex
-from simengine.metrics.pdm.contact import Violations, angle_to, first_violations, touching
+import numpy as np
+from numba import njit
+
+from simengine.geometry.overlap import box_overlap
+from simengine.metrics.pdm.contact import TrackBoxes, Violations, angle_to, nearby
 from simengine.metrics.pdm.ego_areas import EgoAreas
-from simengine.metrics.pdm.observation import TrackObservation
+from simengine.metrics.pdm.ego_geometry import EgoGeometry
 from simengine.metrics.pdm.parameters import PdmParameters
+from simengine.rows import for_rows
+
+STANDING_TRACK, FRONT, LATERAL = 0, 1, 2
+NEVER = -2
+
+
+class CollisionKind(IntEnum):
+    """How an at-fault collision came about."""
+
+    STANDING_TRACK = STANDING_TRACK
+    FRONT = FRONT
+    LATERAL = LATERAL
 
 
 def no_at_fault_collisions(
-    states: np.ndarray,
-    ego_corners: np.ndarray,
-    observation: TrackObservation,
+    ego: EgoGeometry,
+    tracks: TrackBoxes,
     areas: EgoAreas,
     parameters: PdmParameters,
+    threads: int | None = None,
 ) -> tuple[np.ndarray, Violations]:
-    """Return NC (P,) and the at-fault collisions.
+    """Return NC (P,) and the first at-fault collisions.
 
     A contact is the ego's fault if it moves and runs into a standing track or with its front edge into
-    any track, or touches one from the side while it straddles lanes or leaves the road.
+    any track, or touches one from the side while it straddles lanes or leaves the road. A harmless contact
+    excuses later ones with the same track.
 
     Args:
-        states: (P, S, 11) rear-axle states; state s meets track frame s.
-        ego_corners: (P, S, 4, 2) ego rectangles.
-        observation: the tracks.
+        ego: geometry of P sequences of S states; state s meets track frame s.
+        tracks: boxes of the tracks.
         areas: area flags of the same states.
-        parameters: thresholds.
+        parameters: thresholds and rules.
+        threads: see `for_rows`.
     """
-    num_proposals, num_states = states.shape[:2]
-    shape = (num_proposals, len(observation.ids))
-    p, s, a = touching(ego_corners, observation, np.arange(num_states))
-    at = states[p, s]
-    moving = np.hypot(at[:, StateIndex.VELOCITY_X], at[:, StateIndex.VELOCITY_Y]) > parameters.stopped_speed
-    standing = (observation.is_static | (observation.first_speed <= parameters.stopped_speed))[a]
-    behind = angle_to(at, observation.pose[a, s, :2]) > np.deg2rad(parameters.behind_angle_deg)
-    if len(p):
-        front = shapely.intersects(
-            shapely.linestrings(ego_corners[p, s][:, [0, 3]]), observation.polygons[a, s]
+    score, found = np.ones(ego.count), Violations.none(ego.count)
+    near = nearby(ego, tracks, np.zeros(1, np.int64), 0.0)
+    pose = np.stack([ego.x, ego.y, ego.cos, ego.sin, ego.center_x, ego.center_y, ego.speed, ego.forward])
+    half = np.array([ego.half_length, ego.half_width])
+    exposed = areas.multiple_lanes | areas.non_drivable
+    rules = (
+        parameters.stopped_speed,
+        np.deg2rad(parameters.behind_angle_deg),
+        parameters.harmless_from_behind,
+        parameters.excuse_ends_with_contact,
+    )
+
+    def work(a: int, b: int) -> None:
+        out = (score[a:b], found.first_frame[a:b], found.track[a:b], found.detail[a:b])
+        _judge(
+            pose[:, a:b], half, exposed[a:b], tracks.arrays, tracks.standing, tracks.static, near, rules, out
         )
-    else:
-        front = np.zeros(0, bool)
-    exposed = areas.multiple_lanes[p, s] | areas.non_drivable[p, s]
-    at_fault = moving & (standing | (~behind & (front | exposed)))
-    found = first_violations(proposal=p, order=s, frame=s, track=a, bad=at_fault, shape=shape)
-    cost = np.where(observation.is_static, 0.5, 0.0)
-    score = np.where(found.counted, cost, 1.0).min(axis=1, initial=1.0)
+
+    for_rows(work, ego.count, threads)
     return score, found
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _kind(at, half, box, size, standing, exposed, rules):  # type: ignore[no-untyped-def]
+    """The kind of an at-fault contact, -1 if it is harmless."""
+    x, y, cos, sin, cx, cy, speed, forward = at
+    stopped_speed, behind_angle, harmless_from_behind, _ = rules
+    if speed <= stopped_speed:
+        return -1
+    behind = angle_to(x, y, cos, sin, box[0], box[1]) > behind_angle
+    if standing and not (behind and harmless_from_behind and forward >= 0.0):
+        return STANDING_TRACK
+    if behind:
+        return -1
+    fx, fy = cx + half[0] * cos, cy + half[0] * sin
+    if box_overlap(fx, fy, cos, sin, 0.0, half[1], box[0], box[1], box[2], box[3], size[0], size[1]):
+        return FRONT
+    return LATERAL if exposed else -1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _judge(pose, half, exposed, boxes, standing, static, near, rules, out):  # type: ignore[no-untyped-def]
+    tracks, sizes = boxes
+    start, rows = near
+    score, first_frame, first_track, kinds = out
+    ends = rules[3]
+    # The last frame of a harmless contact with each track.
+    harmless = np.empty(tracks.shape[1], np.int64)
+    radius = np.hypot(half[0], half[1])
+    for p in range(pose.shape[1]):
+        harmless[:] = NEVER
+        for s in range(pose.shape[2]):
+            at = pose[:, p, s]
+            for i in range(start[s], start[s + 1]):
+                a = rows[i]
+                box, size = tracks[s, a], sizes[a]
+                dx, dy, reach = box[0] - at[4], box[1] - at[5], radius + size[0] + size[1]
+                if dx * dx + dy * dy > reach * reach or not box_overlap(
+                    at[4], at[5], at[2], at[3], half[0], half[1],
+                    box[0], box[1], box[2], box[3], size[0], size[1],
+                ):  # fmt: skip
+                    continue
+                if harmless[a] != NEVER and (not ends or harmless[a] == s - 1):
+                    harmless[a] = s
+                    continue
+                kind = _kind(at, half, box, size, standing[s, a], exposed[p, s], rules)
+                if kind < 0:
+                    harmless[a] = s
+                    continue
+                score[p] = min(score[p], 0.5 if static[a] else 0.0)
+                if first_track[p] < 0:
+                    first_frame[p], first_track[p], kinds[p] = s, a, kind
+            if score[p] == 0.0:
+                break

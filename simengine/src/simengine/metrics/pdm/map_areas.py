@@ -10,6 +10,7 @@ import numpy as np
 import shapely
 
 from simengine.datatypes.map import AreaKind, VectorMap
+from simengine.metrics.pdm.polygon_index import BITS, PolygonIndex, build_index
 
 
 class Layer(str, Enum):
@@ -44,9 +45,9 @@ class DrivableMap:
     drivable_layers: tuple[Layer, ...] = DRIVABLE_LAYERS
 
     @cached_property
-    def bounds(self) -> np.ndarray:
-        """Bounding boxes (N, 4): minimum x, y, maximum x, y [m]."""
-        return shapely.bounds(self.polygons)
+    def index(self) -> PolygonIndex:
+        """The polygons as a grid that answers which of them contain a point."""
+        return build_index(self.polygons)
 
     def has(self, *layers: Layer) -> bool:
         """Return whether any polygon is of one of `layers`."""
@@ -56,22 +57,21 @@ class DrivableMap:
         """Return the indices of the polygons of `layers`."""
         return np.array([i for i, layer in enumerate(self.layers) if layer in layers], dtype=int)
 
+    def straddled(self, rule: str) -> np.ndarray:
+        """Return the indices of the polygons that an ego should not straddle; see `PdmParameters.areas`."""
+        layers = {"navsim": LANE_LAYERS, "connectors_carry": (Layer.LANE,), "every_polygon": tuple(Layer)}
+        return self.select(*layers[rule])
+
+    def surface(self, rule: str) -> np.ndarray:
+        """Return the indices of the polygons that carry the ego; see `PdmParameters.areas`."""
+        more = {"navsim": (), "connectors_carry": (Layer.LANE_CONNECTOR,), "every_polygon": tuple(Layer)}
+        return self.select(*self.drivable_layers, *more[rule])
+
     def contains(self, index: np.ndarray, points: np.ndarray) -> np.ndarray:
         """Return whether polygons `index` (K,) strictly contain `points` (..., 2) as bools (K, ...)."""
-        flat = points.reshape(-1, 2)
-        inside = np.zeros((len(index), len(flat)), dtype=bool)
-        low, high = flat.min(axis=0), flat.max(axis=0)
-        for row, i in enumerate(index):
-            x0, y0, x1, y1 = self.bounds[i]
-            if x0 > high[0] or x1 < low[0] or y0 > high[1] or y1 < low[1]:
-                continue
-            near = np.flatnonzero(
-                (flat[:, 0] > x0) & (flat[:, 0] < x1) & (flat[:, 1] > y0) & (flat[:, 1] < y1)
-            )
-            if len(near):
-                shapely.prepare(self.polygons[i])
-                inside[row, near] = shapely.contains_xy(self.polygons[i], flat[near, 0], flat[near, 1])
-        return inside.reshape(len(index), *points.shape[:-1])
+        found = self.index.containing(points.reshape(-1, 2))
+        inside = [(found[:, k // BITS] >> (k % BITS)) & 1 for k in index]
+        return np.array(inside, dtype=bool).reshape(len(index), *points.shape[:-1])
 
 
 def drivable_map(vector_map: VectorMap, center: np.ndarray, radius: float) -> DrivableMap:

@@ -23,8 +23,7 @@ class TrackObservation:
         pose: (A, F, 3) centres in world [m, m, rad]; anything where not present.
         size: (A, 2) length, width [m].
         present: (A, F) bool.
-        first_velocity: (A, 2) in world at the first appearance [m/s]. It decides for all frames whether
-            a track counts as standing.
+        velocity: (A, F, 2) in world [m/s], 0 for classes that never move; anything where not present.
     """
 
     ids: tuple[str, ...]
@@ -32,7 +31,7 @@ class TrackObservation:
     pose: np.ndarray
     size: np.ndarray
     present: np.ndarray
-    first_velocity: np.ndarray
+    velocity: np.ndarray
 
     @property
     def num_frames(self) -> int:
@@ -58,24 +57,25 @@ class TrackObservation:
         return np.isin(self.types, STATIC_TYPES)
 
     @property
-    def first_speed(self) -> np.ndarray:
-        """Speed (A,) [m/s] at the first appearance."""
-        return np.hypot(self.first_velocity[:, 0], self.first_velocity[:, 1])
+    def first_velocity(self) -> np.ndarray:
+        """Velocity (A, 2) in world at the first appearance [m/s]; by it NAVSIM decides whether a track stands."""
+        if not len(self.ids):
+            return np.zeros((0, 2))
+        return self.velocity[np.arange(len(self.ids)), np.argmax(self.present, axis=1)]
 
 
 def observation_from_tracks(tracks: AgentTracks) -> TrackObservation:
     """Return the observation of tracks that already run at the rate of the scored states."""
     seen = tracks.valid.any(axis=1)
     tracks = tracks.select(seen)
-    first = np.argmax(tracks.valid, axis=1) if tracks.num_agents else np.zeros(0, int)
-    velocity = np.array(tracks.velocity[np.arange(tracks.num_agents), first])
+    velocity = np.array(tracks.velocity)
     velocity[np.isin(tracks.types, STATIC_TYPES)] = 0.0
-    return TrackObservation(
-        tracks.ids, tracks.types, tracks.pose, tracks.size[:, :2], tracks.valid, velocity.reshape(-1, 2)
-    )
+    return TrackObservation(tracks.ids, tracks.types, tracks.pose, tracks.size[:, :2], tracks.valid, velocity)
 
 
-def interpolate_tracks(tracks: AgentTracks, dt: float, num_frames: int, new_dt: float) -> AgentTracks:
+def interpolate_tracks(
+    tracks: AgentTracks, dt: float, num_frames: int, new_dt: float, lone_detections_vanish: bool = False
+) -> AgentTracks:
     """Return sparse detections as tracks of `num_frames` frames, `new_dt` apart, by NAVSIM's rules.
 
     Gaps are bridged; tracks appear late and vanish early; a track detected once stands there at all
@@ -86,6 +86,7 @@ def interpolate_tracks(tracks: AgentTracks, dt: float, num_frames: int, new_dt: 
         dt: time between the detections [s].
         num_frames: number of frames wanted.
         new_dt: time between them [s].
+        lone_detections_vanish: a track detected once exists within half a `dt` of its detection only.
     """
     times = np.arange(num_frames) * new_dt
     knots = np.arange(tracks.num_frames) * dt
@@ -97,7 +98,8 @@ def interpolate_tracks(tracks: AgentTracks, dt: float, num_frames: int, new_dt: 
         if len(at) == 0:
             continue
         if len(at) == 1:
-            pose[i], velocity[i], valid[i] = tracks.pose[i, at[0]], tracks.velocity[i, at[0]], True
+            pose[i], velocity[i] = tracks.pose[i, at[0]], tracks.velocity[i, at[0]]
+            valid[i] = np.abs(times - knots[at[0]]) <= 0.5 * dt + 1e-9 if lone_detections_vanish else True
             continue
         # The tolerance keeps 3 * 0.1 on the knot at 0.3.
         valid[i] = (times >= knots[at[0]] - 1e-9) & (times <= knots[at[-1]] + 1e-9)

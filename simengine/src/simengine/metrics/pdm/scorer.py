@@ -10,10 +10,11 @@ from simengine.datatypes.vehicle import VehicleParams
 from simengine.metrics.pdm.aggregate import pdm_score
 from simengine.metrics.pdm.collision import no_at_fault_collisions
 from simengine.metrics.pdm.comfort import Comfort, comfort
-from simengine.metrics.pdm.contact import Violations
+from simengine.metrics.pdm.contact import Violations, track_boxes
 from simengine.metrics.pdm.direction import driving_direction_compliance
 from simengine.metrics.pdm.drivable import drivable_area_compliance
-from simengine.metrics.pdm.ego_areas import EgoAreas, ego_areas, ego_centers, ego_corners
+from simengine.metrics.pdm.ego_areas import EgoAreas, ego_areas
+from simengine.metrics.pdm.ego_geometry import ego_geometry
 from simengine.metrics.pdm.map_areas import DrivableMap
 from simengine.metrics.pdm.observation import TrackObservation
 from simengine.metrics.pdm.parameters import PdmParameters
@@ -79,39 +80,31 @@ class PdmBatch:
     areas: EgoAreas
 
 
-def score_batch(states: np.ndarray, scene: PdmScene) -> PdmBatch:
-    """Return all sub-scores of rear-axle states (P, S, 11), progress normalised over the whole batch."""
+def score_batch(states: np.ndarray, scene: PdmScene, threads: int | None = None) -> PdmBatch:
+    """Return all sub-scores of rear-axle states (P, S, 11), progress normalised over the whole batch.
+
+    Args:
+        states: P sequences, `scene.dt` apart; state s meets track frame s.
+        scene: what they are scored against.
+        threads: how many threads share large batches, None for one per core; results do not depend on it.
+    """
     parameters = scene.parameters
-    corners = ego_corners(states, scene.vehicle)
-    areas = ego_areas(states, scene.vehicle, scene.drivable, scene.route_lanes)
-    nc, collisions = no_at_fault_collisions(states, corners, scene.observation, areas, parameters)
+    ego = ego_geometry(states, scene.vehicle, threads)
+    tracks = track_boxes(scene.observation, parameters)
+    areas = ego_areas(ego, scene.drivable, scene.route_lanes, parameters.areas, threads)
+    nc, collisions = no_at_fault_collisions(ego, tracks, areas, parameters, threads)
     dac, first_off_road = drivable_area_compliance(areas)
-    raw = raw_progress(states, scene.vehicle, scene.centerline)
+    raw = raw_progress(ego, scene.centerline, threads)
     progress = ego_progress(raw, nc * dac, parameters)
     ttc, ttc_violations = time_to_collision(
-        states, corners, scene.observation, areas, dt=scene.dt, parameters=parameters
+        ego, tracks, areas, dt=scene.dt, parameters=parameters, threads=threads
     )
-    detail = comfort(states, scene.dt)
-    direction = driving_direction_compliance(ego_centers(states, scene.vehicle), areas, scene.dt, parameters)
+    detail = comfort(states, scene.dt, parameters.comfort, threads)
+    direction = driving_direction_compliance(ego, areas, scene.dt, parameters, threads)
+    score = pdm_score(
+        nc * dac, progress=progress, ttc=ttc, comfort=detail.score, direction=direction, parameters=parameters
+    )
     return PdmBatch(
-        nc,
-        dac,
-        progress,
-        ttc,
-        detail.score,
-        direction,
-        pdm_score(
-            nc * dac,
-            progress=progress,
-            ttc=ttc,
-            comfort=detail.score,
-            direction=direction,
-            parameters=parameters,
-        ),
-        raw,
-        collisions,
-        ttc_violations,
-        first_off_road,
-        detail,
-        areas,
-    )
+        nc, dac, progress, ttc, detail.score, direction, score, raw, collisions, ttc_violations,
+        first_off_road, detail, areas,
+    )  # fmt: skip

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 
-from simengine.datatypes.ego import StateIndex
-from simengine.metrics.pdm.contact import Violations, angle_to, first_violations, touching
+from simengine.geometry.overlap import box_overlap
+from simengine.metrics.pdm.contact import TrackBoxes, Violations, angle_to, nearby
 from simengine.metrics.pdm.ego_areas import EgoAreas
-from simengine.metrics.pdm.observation import TrackObservation
+from simengine.metrics.pdm.ego_geometry import EgoGeometry
 from simengine.metrics.pdm.parameters import PdmParameters
+from simengine.rows import for_rows
 
 
 def look_ahead_frames(dt: float, parameters: PdmParameters) -> np.ndarray:
@@ -18,49 +20,86 @@ def look_ahead_frames(dt: float, parameters: PdmParameters) -> np.ndarray:
 
 
 def time_to_collision(
-    states: np.ndarray,
-    ego_corners: np.ndarray,
-    observation: TrackObservation,
+    ego: EgoGeometry,
+    tracks: TrackBoxes,
     areas: EgoAreas,
     *,
     dt: float,
     parameters: PdmParameters,
+    threads: int | None = None,
 ) -> tuple[np.ndarray, Violations]:
-    """Return TTC (P,) and its violations.
+    """Return TTC (P,) and its first violations.
 
     Each state is moved on at constant speed and heading and compared with the tracks of the later
     frame; pairs beyond the last track frame are left out.
 
     Args:
-        states: (P, S, 11) rear-axle states; state s meets track frame s.
-        ego_corners: (P, S, 4, 2) ego rectangles.
-        observation: the tracks over at least S frames.
+        ego: geometry of P sequences of S states; state s meets track frame s.
+        tracks: boxes over at least S frames.
         areas: area flags of the same states.
         dt: time between states [s].
-        parameters: thresholds.
+        parameters: thresholds and rules.
+        threads: see `for_rows`.
     """
-    num_proposals, num_states = states.shape[:2]
-    frames = look_ahead_frames(dt, parameters)
-    speed = np.hypot(states[..., StateIndex.VELOCITY_X], states[..., StateIndex.VELOCITY_Y])
-    heading = states[..., StateIndex.HEADING]
-    direction = np.stack([np.cos(heading), np.sin(heading)], axis=-1)
-    contacts = []
-    for rank, ahead in enumerate(frames):
-        count = min(num_states, observation.num_frames - ahead)
-        if count <= 0:
-            continue
-        shift = (ahead * dt * speed)[..., None] * direction
-        moved = ego_corners[:, :count] + shift[:, :count, None]
-        p, s, a = touching(moved, observation, np.arange(count) + ahead)
-        contacts.append(np.stack([p, s, a, s + ahead, s * len(frames) + rank]))
-    p, s, a, later, order = np.concatenate(contacts, axis=1)
-    fast = speed[p, s] >= parameters.ttc_stopped_speed
-    p, s, a, later, order = p[fast], s[fast], a[fast], later[fast], order[fast]
-    angle = angle_to(states[p, s], observation.pose[a, later, :2])
-    exposed = areas.multiple_lanes[p, s] | areas.non_drivable[p, s] | areas.in_intersection[p, s]
-    behind = angle > np.deg2rad(parameters.behind_angle_deg)
-    bad = (angle < np.deg2rad(parameters.ahead_angle_deg)) | (exposed & ~behind)
-    found = first_violations(
-        proposal=p, order=order, frame=s, track=a, bad=bad, shape=(num_proposals, len(observation.ids))
+    ahead = look_ahead_frames(dt, parameters)
+    judged = ego.num_states
+    if parameters.ttc_whole_look_ahead:
+        judged = max(min(judged, tracks.num_frames - int(ahead[-1])), 0)
+    score, found = np.ones(ego.count), Violations.none(ego.count)
+    pose = np.stack([ego.x, ego.y, ego.cos, ego.sin, ego.center_x, ego.center_y, ego.speed])[:, :, :judged]
+    exposed = areas.multiple_lanes | areas.non_drivable | areas.in_intersection
+    near = nearby(ego, tracks, ahead, dt)
+    half = np.array([ego.half_length, ego.half_width])
+    rules = (
+        parameters.ttc_stopped_speed,
+        np.deg2rad(parameters.ahead_angle_deg),
+        np.deg2rad(parameters.behind_angle_deg),
+        parameters.ttc_from_moved_ego,
+        not parameters.excuse_ends_with_contact,
     )
-    return np.where(found.counted.any(axis=1), 0.0, 1.0), found
+
+    def work(a: int, b: int) -> None:
+        out = (score[a:b], found.first_frame[a:b], found.track[a:b], found.detail[a:b])
+        _judge(pose[:, a:b], half, exposed[a:b], tracks.arrays, near, ahead, ahead * dt, rules, out)
+
+    for_rows(work, ego.count, threads)
+    return score, found
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _judge(pose, half, exposed, boxes, near, ahead, times, rules, out):  # type: ignore[no-untyped-def]
+    tracks, sizes = boxes
+    start, rows = near
+    score, first_frame, first_track, looks = out
+    slow, ahead_angle, behind_angle, from_moved, excuses = rules
+    excused = np.empty(tracks.shape[1], np.bool_)
+    radius = np.hypot(half[0], half[1])
+    for p in range(pose.shape[1]):
+        excused[:] = False
+        for s in range(pose.shape[2]):
+            x, y, cos, sin, cx, cy, speed = pose[:, p, s]
+            if speed < slow:
+                continue
+            for k in range(len(ahead)):
+                far, frame = times[k] * speed, s + ahead[k]
+                mx, my = cx + far * cos, cy + far * sin
+                for i in range(start[s * len(ahead) + k], start[s * len(ahead) + k + 1]):
+                    a = rows[i]
+                    box, size = tracks[frame, a], sizes[a]
+                    dx, dy, reach = box[0] - mx, box[1] - my, radius + size[0] + size[1]
+                    if dx * dx + dy * dy > reach * reach or excused[a] or not box_overlap(
+                        mx, my, cos, sin, half[0], half[1],
+                        box[0], box[1], box[2], box[3], size[0], size[1],
+                    ):  # fmt: skip
+                        continue
+                    seen = far if from_moved else 0.0
+                    angle = angle_to(x + seen * cos, y + seen * sin, cos, sin, box[0], box[1])
+                    if angle < ahead_angle or (exposed[p, s] and not angle > behind_angle):
+                        score[p] = 0.0
+                        first_frame[p], first_track[p], looks[p] = s, a, ahead[k]
+                        break
+                    excused[a] = excuses
+                if score[p] == 0.0:
+                    break
+            if score[p] == 0.0:
+                break
