@@ -98,20 +98,23 @@ def _judge(pose, half, exposed, boxes, standing, static, near, rules, out):  # t
     for p in range(pose.shape[1]):
         harmless[:] = NEVER
         for s in range(pose.shape[2]):
-            at = pose[:, p, s]
+            cos, sin, cx, cy = pose[2, p, s], pose[3, p, s], pose[4, p, s], pose[5, p, s]
             for i in range(start[s], start[s + 1]):
                 a = rows[i]
-                box, size = tracks[s, a], sizes[a]
-                dx, dy, reach = box[0] - at[4], box[1] - at[5], radius + size[0] + size[1]
-                if dx * dx + dy * dy > reach * reach or not box_overlap(
-                    at[4], at[5], at[2], at[3], half[0], half[1],
-                    box[0], box[1], box[2], box[3], size[0], size[1],
-                ):  # fmt: skip
+                # Numbers, not slices: a slice costs more than the test it feeds.
+                bx, by, length, width = tracks[s, a, 0], tracks[s, a, 1], sizes[a, 0], sizes[a, 1]
+                dx, dy, reach = bx - cx, by - cy, radius + length + width
+                if dx * dx + dy * dy > reach * reach:
+                    continue
+                bc, bs = tracks[s, a, 2], tracks[s, a, 3]
+                if not box_overlap(cx, cy, cos, sin, half[0], half[1], bx, by, bc, bs, length, width):
                     continue
                 if harmless[a] != NEVER and (not ends or harmless[a] == s - 1):
                     harmless[a] = s
                     continue
-                kind = _kind(at, half, box, size, standing[s, a], exposed[p, s], rules)
+                kind = _kind(
+                    pose[:, p, s], half, tracks[s, a], sizes[a], standing[s, a], exposed[p, s], rules
+                )
                 if kind < 0:
                     harmless[a] = s
                     continue

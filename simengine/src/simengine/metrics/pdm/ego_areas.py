@@ -13,6 +13,8 @@ from simengine.metrics.pdm.map_areas import LANE_LAYERS, DrivableMap, Layer
 from simengine.metrics.pdm.polygon_index import lookup
 from simengine.rows import for_rows
 
+STRADDLED, SURFACE, ROUTE, CROSSINGS = range(4)
+
 
 @dataclass(frozen=True)
 class EgoAreas:
@@ -68,46 +70,51 @@ def ego_areas(
     return EgoAreas(*flags)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _intersects(found, group):  # type: ignore[no-untyped-def]
-    for w in range(len(found)):  # noqa: SIM110 - the compiler has no generators
-        if found[w] & group[w]:
-            return True
-    return False
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _meets(found, i, sets, group):  # type: ignore[no-untyped-def]
+    met = False
+    for w in range(sets.shape[1]):
+        met = met or (found[i, w] & sets[group, w]) != 0
+    return met
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _straddles(corners, group):  # type: ignore[no-untyped-def]
-    """Whether the corners touch more than one polygon of a group and no polygon holds all four."""
-    several, one = False, False
-    for w in range(len(group)):
-        any_corner = (corners[0, w] | corners[1, w] | corners[2, w] | corners[3, w]) & group[w]
-        if corners[0, w] & corners[1, w] & corners[2, w] & corners[3, w] & group[w]:
-            return False
-        if any_corner:
-            several = several or one or (any_corner & (any_corner - 1)) != 0
-            one = True
-    return several
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _straddles(found, i, sets, group):  # type: ignore[no-untyped-def]
+    """Whether the corners i to i + 3 touch more than one polygon of a group and no polygon holds all four."""
+    several, one, whole = False, False, False
+    for w in range(sets.shape[1]):
+        a, b, c, d = found[i, w], found[i + 1, w], found[i + 2, w], found[i + 3, w]
+        touched = (a | b | c | d) & sets[group, w]
+        whole = whole or (a & b & c & d & sets[group, w]) != 0
+        several = several or (touched & (touched - 1)) != 0 or (one and touched != 0)
+        one = one or touched != 0
+    return several and not whole
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _flag(pose, half, index, sets, known, flags):  # type: ignore[no-untyped-def]
-    lanes, surface, route, crossings = sets[0], sets[1], sets[2], sets[3]
-    corners = np.empty((4, sets.shape[1]), np.int64)
-    found = np.empty(sets.shape[1], np.int64)
+    states = pose.shape[2]
+    corner, cell, inside, near_start, near, edge_start, edges = index
+    # Of every state: four corners, the box centre, the rear axle.
+    points, found = np.empty((states * 6, 2)), np.empty((states * 6, sets.shape[1]), np.int64)
     for p in range(pose.shape[1]):
-        for s in range(pose.shape[2]):
-            x, y, cos, sin, cx, cy = pose[:, p, s]
-            off_surface = False
+        for s in range(states):
+            cos, sin, cx, cy = pose[2, p, s], pose[3, p, s], pose[4, p, s], pose[5, p, s]
             for i in range(4):
                 along = half[0] if i in (0, 3) else -half[0]
                 across = half[1] if i < 2 else -half[1]
-                lookup(cos * along - sin * across + cx, sin * along + cos * across + cy, index, corners[i])
-                off_surface = off_surface or not _intersects(corners[i], surface)
-            flags[0, p, s] = _straddles(corners, lanes)
-            flags[1, p, s] = off_surface and known[0]
-            lookup(cx, cy, index, found)
-            flags[2, p, s] = known[1] and not _intersects(found, route)
-            flags[4, p, s] = _intersects(found, crossings)
-            lookup(x, y, index, found)
-            flags[3, p, s] = _intersects(found, crossings)
+                points[s * 6 + i, 0] = cos * along - sin * across + cx
+                points[s * 6 + i, 1] = sin * along + cos * across + cy
+            points[s * 6 + 4, 0], points[s * 6 + 4, 1] = cx, cy
+            points[s * 6 + 5, 0], points[s * 6 + 5, 1] = pose[0, p, s], pose[1, p, s]
+        lookup(points, corner, cell, inside, near_start, near, edge_start, edges, found)
+        for s in range(states):
+            at = s * 6
+            off = False
+            for i in range(4):
+                off = off or not _meets(found, at + i, sets, SURFACE)
+            flags[0, p, s] = _straddles(found, at, sets, STRADDLED)
+            flags[1, p, s] = off and known[0]
+            flags[2, p, s] = known[1] and not _meets(found, at + 4, sets, ROUTE)
+            flags[3, p, s] = _meets(found, at + 5, sets, CROSSINGS)
+            flags[4, p, s] = _meets(found, at + 4, sets, CROSSINGS)

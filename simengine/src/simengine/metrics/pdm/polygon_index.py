@@ -15,8 +15,8 @@ from numba import njit
 
 BITS = 63
 """Polygons per word; the sign bit stays free."""
-CELL = 1.0
-MAX_CELLS = 250_000
+CELL = 0.5
+MAX_CELLS = 500_000
 _MARGIN = 1e-6
 
 
@@ -64,7 +64,7 @@ class PolygonIndex:
     def containing(self, points: np.ndarray) -> np.ndarray:
         """Return the polygons that strictly contain `points` (N, 2) as sets (N, W)."""
         found = np.zeros((len(points), self.num_words), np.int64)
-        _lookup_all(np.ascontiguousarray(points, dtype=np.float64), self.arrays, found)
+        lookup(np.ascontiguousarray(points, dtype=np.float64), *self.arrays, found)
         return found
 
 
@@ -95,44 +95,43 @@ def _ring_edges(polygon: shapely.Geometry) -> np.ndarray:
     return np.concatenate([np.hstack([p[:-1], p[1:]]) for p in points])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def strictly_inside(x, y, edges, first, last):  # type: ignore[no-untyped-def]
     """Whether a point is inside rings whose edges first..last reach its height; a point on an edge is not."""
-    inside = False
+    inside, on_edge = False, False
     for e in range(first, last):
         ax, ay, bx, by = edges[e, 0], edges[e, 1], edges[e, 2], edges[e, 3]
         side = (bx - ax) * (y - ay) - (by - ay) * (x - ax)
-        if side == 0.0 and min(ax, bx) <= x <= max(ax, bx) and min(ay, by) <= y <= max(ay, by):
-            return False
         if (ay > y) != (by > y) and (side > 0.0) == (by > ay):
             inside = not inside
-    return inside
+        if side == 0.0:
+            on_edge = on_edge or (min(ax, bx) <= x <= max(ax, bx) and min(ay, by) <= y <= max(ay, by))
+    return inside and not on_edge
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def lookup(x, y, index, found):  # type: ignore[no-untyped-def]
-    """Write the set of polygons that strictly contain a point into `found` (W,); see `PolygonIndex.arrays`."""
-    corner, cell, inside, near_start, near, edge_start, edges = index
+def lookup(points, corner, cell, inside, near_start, near, edge_start, edges, found):  # type: ignore[no-untyped-def]
+    """Write the sets of polygons that strictly contain points (N, 2) into `found` (N, W).
+
+    The arguments between are `PolygonIndex.arrays`. Many points at a time, because handing arrays to a compiled
+    function costs more than looking up a point.
+    """
     rows, columns, words = inside.shape
-    row, column = int(np.floor((y - corner[1]) / cell)), int(np.floor((x - corner[0]) / cell))
-    if row < 0 or row >= rows or column < 0 or column >= columns:
-        found[:] = 0
-        return
-    for w in range(words):
-        found[w] = inside[row, column, w]
     polygons = (len(edge_start) - 1) // rows
-    at = row * columns + column
-    for i in range(near_start[at], near_start[at + 1]):
-        k = near[i]
-        slot = row * polygons + k
-        if strictly_inside(x, y, edges, edge_start[slot], edge_start[slot + 1]):
-            found[k // BITS] |= np.int64(1) << np.int64(k % BITS)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _lookup_all(points, index, found):  # type: ignore[no-untyped-def]
     for i in range(len(points)):
-        lookup(points[i, 0], points[i, 1], index, found[i])
+        x, y = points[i, 0], points[i, 1]
+        row, column = int(np.floor((y - corner[1]) / cell)), int(np.floor((x - corner[0]) / cell))
+        if row < 0 or row >= rows or column < 0 or column >= columns:
+            found[i] = 0
+            continue
+        for w in range(words):
+            found[i, w] = inside[row, column, w]
+        at = row * columns + column
+        for n in range(near_start[at], near_start[at + 1]):
+            k = near[n]
+            slot = row * polygons + k
+            if strictly_inside(x, y, edges, edge_start[slot], edge_start[slot + 1]):
+                found[i, k // BITS] |= np.int64(1) << np.int64(k % BITS)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

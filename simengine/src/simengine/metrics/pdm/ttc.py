@@ -77,23 +77,26 @@ def _judge(pose, half, exposed, boxes, near, ahead, times, rules, out):  # type:
     for p in range(pose.shape[1]):
         excused[:] = False
         for s in range(pose.shape[2]):
-            x, y, cos, sin, cx, cy, speed = pose[:, p, s]
+            speed = pose[6, p, s]
             if speed < slow:
                 continue
+            x, y, cos, sin = pose[0, p, s], pose[1, p, s], pose[2, p, s], pose[3, p, s]
+            cx, cy = pose[4, p, s], pose[5, p, s]
             for k in range(len(ahead)):
                 far, frame = times[k] * speed, s + ahead[k]
                 mx, my = cx + far * cos, cy + far * sin
                 for i in range(start[s * len(ahead) + k], start[s * len(ahead) + k + 1]):
                     a = rows[i]
-                    box, size = tracks[frame, a], sizes[a]
-                    dx, dy, reach = box[0] - mx, box[1] - my, radius + size[0] + size[1]
-                    if dx * dx + dy * dy > reach * reach or excused[a] or not box_overlap(
-                        mx, my, cos, sin, half[0], half[1],
-                        box[0], box[1], box[2], box[3], size[0], size[1],
-                    ):  # fmt: skip
+                    # Numbers, not slices: a slice costs more than the test it feeds.
+                    bx, by, length, width = tracks[frame, a, 0], tracks[frame, a, 1], sizes[a, 0], sizes[a, 1]
+                    dx, dy, reach = bx - mx, by - my, radius + length + width
+                    if dx * dx + dy * dy > reach * reach or excused[a]:
+                        continue
+                    bc, bs = tracks[frame, a, 2], tracks[frame, a, 3]
+                    if not box_overlap(mx, my, cos, sin, half[0], half[1], bx, by, bc, bs, length, width):
                         continue
                     seen = far if from_moved else 0.0
-                    angle = angle_to(x + seen * cos, y + seen * sin, cos, sin, box[0], box[1])
+                    angle = angle_to(x + seen * cos, y + seen * sin, cos, sin, bx, by)
                     if angle < ahead_angle or (exposed[p, s] and not angle > behind_angle):
                         score[p] = 0.0
                         first_frame[p], first_track[p], looks[p] = s, a, ahead[k]
