@@ -1,4 +1,4 @@
-"""Ego policies without any judgement: repeat the log, or keep going."""
+"""Ego policies without any judgement: repeat the log, keep going, or stop."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from simengine.datatypes.plan import Plan
 from simengine.datatypes.state import SimState
 from simengine.geometry import polyline, se2
 from simengine.scenario.scenario import Scenario
+
+BRAKE_DECELERATION = 3.0
 
 
 class LogReplayPolicy:
@@ -46,6 +48,23 @@ class ConstantVelocityPolicy:
         poses = np.zeros((self._steps, 3))
         speed = max(float(state.ego[StateIndex.VELOCITY_X]), 0.0)
         poses[:, 0] = speed * self._dt * np.arange(1, self._steps + 1)
+        return Plan(poses, self._dt)
+
+
+class BrakePolicy:
+    """Plans to stop straight ahead with a deceleration that stays comfortable, and to stand from then on."""
+
+    def __init__(
+        self, scenario: Scenario | None = None, steps: int = PLAN_STEPS, dt: float = PLAN_DT
+    ) -> None:
+        self._steps, self._dt = steps, dt
+
+    def plan(self, observation: Observation | None, state: SimState) -> Plan:
+        """See `EgoPolicy.plan`."""
+        speed = max(float(state.ego[StateIndex.VELOCITY_X]), 0.0)
+        braking = np.minimum(self._dt * np.arange(1, self._steps + 1), speed / BRAKE_DECELERATION)
+        poses = np.zeros((self._steps, 3))
+        poses[:, 0] = (speed - 0.5 * BRAKE_DECELERATION * braking) * braking
         return Plan(poses, self._dt)
 
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from simengine.agents.expert import ExpertPolicy
+from simengine.agents.pdm_closed import PdmClosedPolicy
 from simengine.agents.remote import RemotePolicy
-from simengine.agents.simple import ConstantVelocityPolicy, LogReplayPolicy
+from simengine.agents.simple import BrakePolicy, ConstantVelocityPolicy, LogReplayPolicy
 from simengine.agents.traffic import IdmTraffic, LogReplay, TrafficModel
 from simengine.bridge.client import PlannerClient
 from simengine.bridge.curve import load_public_key
@@ -29,7 +30,7 @@ from simengine.sim.protocol import Protocol
 from simengine.world.splits import BUILTIN_SPLITS, builtin_handles
 
 CHOICES = {
-    "ego": ("planner", "log_replay", "constant_velocity", "expert"),
+    "ego": ("planner", "log_replay", "constant_velocity", "brake", "pdm_closed", "expert"),
     "traffic": ("NR", "R"),
     "controller": ("lqr", "perfect"),
     "metric": ("navsim_v1", "none"),
@@ -114,7 +115,12 @@ def _policy_source(config: RunConfig) -> PolicySource:
     if config.ego == "planner":
         connection = _connect(config)
         return PolicySource(lambda *_: RemotePolicy(connection), connection.finish, connection.close)
-    simple = {"log_replay": LogReplayPolicy, "constant_velocity": ConstantVelocityPolicy}
+    simple = {
+        "log_replay": LogReplayPolicy,
+        "constant_velocity": ConstantVelocityPolicy,
+        "brake": BrakePolicy,
+        "pdm_closed": PdmClosedPolicy,
+    }
     if config.ego in simple:
         return PolicySource(lambda scenario, _: simple[config.ego](scenario))
     return PolicySource(lambda scenario, simulation: ExpertPolicy(scenario, simulation.episode.traffic))

@@ -67,7 +67,7 @@ class RunConfig:
         num_scenarios: only the first so many, None for all.
         model_name: label of the ego policy in paths.
         output_dir: where results go; None for experiments/closed_loop_exps/<model_name>/<split>_<traffic>.
-        ego: planner, log_replay, constant_velocity or expert.
+        ego: planner, log_replay, constant_velocity, brake, pdm_closed or expert.
         traffic: NR (log replay) or R (reactive IDM).
         controller: lqr or perfect.
         metric: scoring mode, or none.

@@ -6,6 +6,7 @@ The rules are those by which NAVSIM's PDM-Closed finds its centre line.
 from __future__ import annotations
 
 import heapq
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import shapely
@@ -40,7 +41,7 @@ def route_centerline(vector_map: VectorMap, route: tuple[str, ...], pose: np.nda
     lanes = route_lanes(vector_map, route)
     if not lanes:
         return None
-    path = _cheapest_path(lanes, _starting_lane(lanes, pose), route)
+    path = _cheapest_route(lanes, _starting_lane(lanes, pose), route)
     return np.concatenate([lanes[lane_id].centerline[:, :2] for lane_id in path])
 
 
@@ -93,31 +94,52 @@ def _heading_error(lane: Lane, pose: np.ndarray) -> float:
     return float(np.abs(wrap(polyline.headings(line)[vertex] - pose[2])))
 
 
-def _cheapest_path(lanes: dict[str, Lane], start: str, route: tuple[str, ...]) -> list[str]:
-    goal = next(
-        (block for block in reversed(route) if any(block in (x.roadblock_id, x.id) for x in lanes.values())),
-        "",
+def _cheapest_route(lanes: dict[str, Lane], start: str, route: tuple[str, ...]) -> list[str]:
+    named = lambda block: frozenset(x.id for x in lanes.values() if block in (x.roadblock_id, x.id))  # noqa: E731
+    goal = next((found for found in map(named, reversed(route)) if found), frozenset())
+    return cheapest_path(
+        start,
+        goal,
+        {i: [after for after in lane.successors if after in lanes] for i, lane in lanes.items()},
+        {i: float(polyline.arc_length(lane.centerline)[-1]) for i, lane in lanes.items()},
     )
-    queue: list[tuple[float, int, str]] = [(1.0, 0, start)]
+
+
+def cheapest_path(
+    start: str,
+    goals: Collection[str],
+    successors: Mapping[str, Sequence[str]],
+    cost: Mapping[str, float],
+) -> list[str]:
+    """Return the cheapest path from `start` to the first of `goals`, by Dijkstra's search as PDM-Closed does it.
+
+    Among equally cheap candidates the one met first goes first. If no goal can be reached, the path leads to the
+    deepest node, and to the cheapest of those.
+
+    Args:
+        start: first node.
+        goals: nodes at which to stop.
+        successors: nodes that may follow each node.
+        cost: price of entering each node.
+    """
     parent: dict[str, str | None] = {start: None}
-    cost, depth, done = {start: 1.0}, {start: 0}, set()
-    pushed = 0
+    # Open nodes keep their place in the queue when a cheaper way to them is found.
+    price, depth, met = {start: 1.0}, {start: 1}, {start: 0}
+    queue, done = [(1.0, 0, start)], {}
     while queue:
-        _, _, here = heapq.heappop(queue)
+        at, _, here = heapq.heappop(queue)
         if here in done:
             continue
-        done.add(here)
-        if goal in (lanes[here].roadblock_id, here):
+        if here in goals:
             return _trace(parent, here)
-        for after in lanes[here].successors:
-            if after not in lanes:
-                continue
-            price = cost[here] + float(polyline.arc_length(lanes[after].centerline)[-1])
-            if price < cost.get(after, np.inf):
-                cost[after], depth[after], parent[after] = price, depth[here] + 1, here
-                pushed += 1
-                heapq.heappush(queue, (price, pushed, after))
-    return _trace(parent, max(done, key=lambda i: (depth[i], -cost[i], i)))
+        done[here] = (-depth[here], at)
+        for after in successors[here]:
+            total = at + cost[after]
+            if after not in done and total < price.get(after, np.inf):
+                price[after], depth[after], parent[after] = total, depth[here] + 1, here
+                met.setdefault(after, len(met))
+                heapq.heappush(queue, (total, met[after], after))
+    return _trace(parent, min(done, key=lambda node: done[node]))
 
 
 def _trace(parent: dict[str, str | None], last: str) -> list[str]:

@@ -1,0 +1,1 @@
+"""PDM-Closed: the rule-based planner that drives, serves as expert and is the yardstick of progress."""
