@@ -14,7 +14,7 @@ from simengine.datatypes.ego import STATE_SIZE, StateIndex
 from simengine.datatypes.vehicle import VehicleParams
 from simengine.metrics.pdm.map_areas import DrivableMap, Layer
 from simengine.metrics.pdm.observation import interpolate_tracks, observation_from_tracks
-from simengine.metrics.pdm.scorer import PdmScene
+from simengine.metrics.pdm.scene import PdmScene
 
 FOLDER = Path(__file__).resolve().parent / "golden" / "pdm"
 LAYERS = {

@@ -16,6 +16,8 @@ from simengine.datatypes.map import VectorMap
 from simengine.datatypes.record import RolloutRecord
 from simengine.errors import ConfigError, ScenarioFormatError
 from simengine.metrics.episode import SUB_SCORES, EpisodeScore, score_record
+from simengine.metrics.pdm.from_scenario import Reference, logged_reference
+from simengine.scenario.scenario import Scenario
 
 
 def scored(
@@ -203,12 +205,17 @@ def test_the_log_may_run_at_another_rate() -> None:
     )
 
 
+def driven_by(scenario: Scenario, states: np.ndarray) -> Reference:
+    logged = logged_reference(scenario, scenario.initial_frame, len(states), 0.1)
+    return replace(logged, states=states, source="somebody")
+
+
 def test_a_given_reference_counts_only_while_it_drives_well() -> None:
     scenario = make_scenario()
     record = make_record(scenario, straight_states(4.0))
-    fast = score_record(record, scenario, reference_states=straight_states(16.0))
+    fast = score_record(record, scenario, reference=driven_by(scenario, straight_states(16.0)))
     assert fast.ego_progress == pytest.approx(0.25)
-    off_road = score_record(record, scenario, reference_states=straight_states(16.0, y=-5.0))
+    off_road = score_record(record, scenario, reference=driven_by(scenario, straight_states(16.0, y=-5.0)))
     assert off_road.ego_progress == 1.0
 
 

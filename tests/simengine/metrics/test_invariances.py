@@ -16,7 +16,8 @@ from simengine.geometry.se2 import points_to_parent, rotate, to_parent
 from simengine.metrics.episode import SUB_SCORES, EpisodeScore, score_record
 from simengine.metrics.pdm.map_areas import drivable_map
 from simengine.metrics.pdm.observation import observation_from_tracks
-from simengine.metrics.pdm.scorer import PdmScene, score_batch
+from simengine.metrics.pdm.scene import PdmScene
+from simengine.metrics.pdm.scorer import score_batch
 from simengine.scenario.scenario import Scenario
 
 few = settings(max_examples=25, deadline=None, derandomize=True)

@@ -7,19 +7,17 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from simengine.datatypes.check import require_finite
-from simengine.datatypes.ego import STATE_SIZE, StateIndex
 from simengine.datatypes.record import RolloutRecord
 from simengine.errors import ScenarioFormatError
-from simengine.map.route import path_centerline, route_centerline, route_lanes
 from simengine.metrics.blame import Blame, blames_of
 from simengine.metrics.pdm.aggregate import pdm_score
 from simengine.metrics.pdm.comfort import MINIMUM_STATES
-from simengine.metrics.pdm.ego_geometry import ego_centers, ego_geometry
-from simengine.metrics.pdm.map_areas import LANE_LAYERS, DrivableMap, drivable_map
-from simengine.metrics.pdm.observation import TrackObservation, observation_from_tracks
+from simengine.metrics.pdm.from_scenario import Reference, logged_reference, scene_of
+from simengine.metrics.pdm.map_areas import LANE_LAYERS, DrivableMap
 from simengine.metrics.pdm.parameters import PdmParameters, parameters_of
-from simengine.metrics.pdm.progress import ego_progress, raw_progress
-from simengine.metrics.pdm.scorer import PdmBatch, PdmScene, score_batch
+from simengine.metrics.pdm.progress import ego_progress
+from simengine.metrics.pdm.scene import PdmScene
+from simengine.metrics.pdm.scorer import PdmBatch, score_batch
 from simengine.scenario.scenario import Scenario
 
 SUB_SCORES = (
@@ -30,7 +28,6 @@ SUB_SCORES = (
     "comfort",
     "driving_direction_compliance",
 )
-PATH_EXTENSION = 50.0
 
 
 @dataclass(frozen=True)
@@ -84,7 +81,7 @@ def score_record(
     record: RolloutRecord,
     scenario: Scenario,
     mode: str = "navsim_v1",
-    reference_states: np.ndarray | None = None,
+    reference: Reference | None = None,
 ) -> EpisodeScore:
     """Return the score of an executed episode.
 
@@ -92,72 +89,36 @@ def score_record(
         record: the episode; its frame 0 is `scenario.initial_frame`.
         scenario: the scenario it was driven in.
         mode: scoring mode.
-        reference_states: (S, 11) whose progress is full progress. It is scored like the ego, and counts
-            only as far as it stays free of collisions and on the road. Left out, it is the logged ego,
-            whose progress counts whole: its log was not driven among these agents.
+        reference: whose progress is full progress, and along which line. A planner's drive is scored like the
+            ego's, and counts only as far as it stays free of collisions and on the road. Left out, it is the
+            logged ego, whose progress counts whole: its log was not driven among these agents.
     """
     parameters = parameters_of(mode)
     states = np.asarray(record.ego_states, dtype=np.float64)
     require_finite(f"ego_states of record {record.token}", states)
-    observation = _observe(record)
+    _check_frames(record)
     reasons: dict[str, str] = {}
-    logged = reference_states is None
-    reference = _logged_states(scenario, record) if logged else np.asarray(reference_states, dtype=np.float64)
-    if len(reference) < len(states):
-        reasons["ego_progress"] = f"the reference covers {len(reference)} of {len(states)} frames"
-        reference = states
-    batch = np.stack([reference[: len(states)], states])
-    drivable = drivable_map(
-        scenario.map, ego_centers(states[None, :1], scenario.vehicle)[0, 0, :2], parameters.map_radius
-    )
-    lanes = frozenset(route_lanes(scenario.map, scenario.route))
-    centerline = _centerline(scenario, batch[0])
-    scene = PdmScene(scenario.vehicle, observation, drivable, lanes, centerline, record.dt, parameters)
+    if reference is None:
+        reference = logged_reference(scenario, scenario.initial_frame, len(states), record.dt)
+    driven = reference.states
+    if len(driven) < len(states):
+        reasons["ego_progress"] = f"the reference covers {len(driven)} of {len(states)} frames"
+        driven = states
+    batch = np.stack([driven[: len(states)], states])
+    scene = scene_of(scenario, record.agents, states[0], reference, record.dt, parameters)
     result = score_batch(batch, scene)
-    values = _values(result, scene, reasons, mask_reference=not logged)
-    _explain_missing(
-        values, scenario=scenario, drivable=drivable, lanes=lanes, num_states=len(states), reasons=reasons
-    )
+    values = _values(result, scene, reasons, mask_reference=reference.source != "logged_ego")
+    _explain_missing(values, scenario=scenario, scene=scene, num_states=len(states), reasons=reasons)
     return _assemble(values, result, scene, reasons, record)
 
 
-def _observe(record: RolloutRecord) -> TrackObservation:
+def _check_frames(record: RolloutRecord) -> None:
     num_states, num_frames = len(record.ego_states), record.agents.num_frames
     if num_states < 2 or num_frames < num_states:
         raise ScenarioFormatError(
             f"record {record.token} has {num_states} ego states and {num_frames} agent frames, expected at "
             "least 2 states and as many agent frames: re-run the scenario"
         )
-    return observation_from_tracks(record.agents)
-
-
-def _logged_states(scenario: Scenario, record: RolloutRecord) -> np.ndarray:
-    """Return the logged ego at the times of the record, shorter (S', 11) where the log ends before."""
-    # Times and not frames are matched, because a log may run at another rate than the record.
-    elapsed = (record.timestamps_us - record.timestamps_us[0]) * 1e-6
-    known = (scenario.timestamps_us - scenario.timestamps_us[scenario.initial_frame]) * 1e-6
-    elapsed = elapsed[elapsed <= known[-1] + 0.5 * record.dt]
-    pose = scenario.ego.pose
-    columns = [*pose[:, :2].T, np.unwrap(pose[:, 2]), *scenario.ego.velocity.T, *scenario.ego.acceleration.T]
-    states = np.zeros((len(elapsed), STATE_SIZE))
-    states[:, :7] = np.stack([np.interp(elapsed, known, column) for column in columns], axis=1)
-    return states
-
-
-def _centerline(scenario: Scenario, reference: np.ndarray) -> np.ndarray:
-    logged = scenario.ego.pose[scenario.initial_frame :]
-    fallback = path_centerline(logged, PATH_EXTENSION)
-    if fallback is None:
-        heading = reference[0, StateIndex.HEADING]
-        ahead = PATH_EXTENSION * np.array([np.cos(heading), np.sin(heading)])
-        fallback = np.stack([logged[0, :2] - ahead, logged[0, :2] + ahead])
-    line = route_centerline(scenario.map, scenario.route, logged[0]) if scenario.route else None
-    if line is None:
-        return fallback
-    # A route that breaks off or leads elsewhere would call the logged drive no progress.
-    ego = ego_geometry(reference[None], scenario.vehicle)
-    along_route, along_path = raw_progress(ego, line)[0], raw_progress(ego, fallback)[0]
-    return line if along_route >= 0.5 * along_path - 0.5 else fallback
 
 
 def _values(
@@ -183,11 +144,11 @@ def _explain_missing(
     values: dict[str, float],
     *,
     scenario: Scenario,
-    drivable: DrivableMap,
-    lanes: frozenset[str],
+    scene: PdmScene,
     num_states: int,
     reasons: dict[str, str],
 ) -> None:
+    drivable, lanes = scene.drivable, scene.route_lanes
     source = (
         "the scenario has no map" if scenario.map.is_empty else "the map has no drivable area near the ego"
     )

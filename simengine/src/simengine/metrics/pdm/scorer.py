@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from simengine.datatypes.vehicle import VehicleParams
 from simengine.metrics.pdm.aggregate import pdm_score
 from simengine.metrics.pdm.collision import no_at_fault_collisions
 from simengine.metrics.pdm.comfort import Comfort, comfort
@@ -15,34 +14,9 @@ from simengine.metrics.pdm.direction import driving_direction_compliance
 from simengine.metrics.pdm.drivable import drivable_area_compliance
 from simengine.metrics.pdm.ego_areas import EgoAreas, ego_areas
 from simengine.metrics.pdm.ego_geometry import ego_geometry
-from simengine.metrics.pdm.map_areas import DrivableMap
-from simengine.metrics.pdm.observation import TrackObservation
-from simengine.metrics.pdm.parameters import PdmParameters
 from simengine.metrics.pdm.progress import ego_progress, raw_progress
+from simengine.metrics.pdm.scene import PdmScene
 from simengine.metrics.pdm.ttc import time_to_collision
-
-
-@dataclass(frozen=True)
-class PdmScene:
-    """What a batch is scored against.
-
-    Attributes:
-        vehicle: dimensions of the ego.
-        observation: the tracks; frame s is met by state s.
-        drivable: polygons around the ego.
-        route_lanes: ids of the lanes of the route.
-        centerline: (N, 2 or more columns) line along which progress counts.
-        dt: time between states [s].
-        parameters: thresholds and weights.
-    """
-
-    vehicle: VehicleParams
-    observation: TrackObservation
-    drivable: DrivableMap
-    route_lanes: frozenset[str]
-    centerline: np.ndarray
-    dt: float = 0.1
-    parameters: PdmParameters = field(default_factory=PdmParameters)
 
 
 @dataclass(frozen=True)
