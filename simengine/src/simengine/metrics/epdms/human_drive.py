@@ -13,18 +13,21 @@ from simengine.scenario.scenario import Scenario
 KNOT = 0.5
 
 
-def human_drive(scenario: Scenario, times: np.ndarray, parameters: EpdmsParameters) -> np.ndarray | None:
+def human_drive(
+    scenario: Scenario, frame: int, times: np.ndarray, parameters: EpdmsParameters
+) -> np.ndarray | None:
     """Return the states (S, 11) of a car that tracks the logged future, None where the log ends before.
 
     Like a submitted plan the future is a pose every 0.5 s, linear between.
 
     Args:
         scenario: its logged ego.
-        times: (S,) of the states since the initial frame [s], evenly spaced.
+        frame: where the future starts.
+        times: (S,) of the states since then [s], evenly spaced.
         parameters: rules of the tracker.
     """
-    start = scenario.ego.state(scenario.initial_frame)
-    known = (scenario.timestamps_us - scenario.timestamps_us[scenario.initial_frame]) * 1e-6
+    start = scenario.ego.state(frame)
+    known = (scenario.timestamps_us - scenario.timestamps_us[frame]) * 1e-6
     if known[-1] < times[-1] - 0.5 * scenario.dt:
         return None
     knots = np.append(np.arange(0.0, times[-1] - 1e-6, KNOT), times[-1])

@@ -40,15 +40,14 @@ def past_states(
     return np.stack([np.interp(at, since, column) for column in columns.T], axis=1)
 
 
-def logged_past(scenario: Scenario, dt: float, parameters: EpdmsParameters) -> np.ndarray:
-    """Return the states (H, 11) of the logged ego in the 1.5 s before the initial frame, `dt` [s] apart.
+def logged_past(scenario: Scenario, frame: int, dt: float, parameters: EpdmsParameters) -> np.ndarray:
+    """Return the states (H, 11) of the logged ego in the 1.5 s before `frame`, `dt` [s] apart.
 
     NAVSIM knows the past at 2 Hz; only with `whole_past` every logged frame counts.
     """
     stride = 1 if parameters.whole_past else max(1, round(KNOT / scenario.dt))
-    first = scenario.initial_frame
-    frames = np.arange(first % stride, first + 1, stride)
-    since = (scenario.timestamps_us[frames] - scenario.timestamps_us[first]) * 1e-6
+    frames = np.arange(frame % stride, frame + 1, stride)
+    since = (scenario.timestamps_us[frames] - scenario.timestamps_us[frame]) * 1e-6
     frames = frames[since >= -LONGEST - 0.5 * scenario.dt]
     ego, knots = scenario.ego, np.zeros((len(frames), STATE_SIZE))
     knots[:, :7] = np.hstack([ego.pose[frames], ego.velocity[frames], ego.acceleration[frames]])

@@ -32,9 +32,9 @@ def red_lights(scenario: Scenario, lights: TrafficLights) -> tuple[RedLights, st
     return RedLights(ids, tuple(route[name].polygon for name in ids), red[rows]), missing
 
 
-def lights_at(scenario: Scenario, times: np.ndarray) -> TrafficLights:
-    """Return the logged lights at `times` (S,) [s] after the initial frame; each state holds until the next."""
-    known = (scenario.timestamps_us - scenario.timestamps_us[scenario.initial_frame]) * 1e-6
+def lights_at(scenario: Scenario, frame: int, times: np.ndarray) -> TrafficLights:
+    """Return the logged lights at `times` (S,) [s] after `frame`; each state holds until the next."""
+    known = (scenario.timestamps_us - scenario.timestamps_us[frame]) * 1e-6
     frames = np.clip(np.searchsorted(known, times + 1e-3, side="right") - 1, 0, len(known) - 1)
     logged = scenario.lights
     return TrafficLights(logged.lane_ids, logged.state[:, frames], logged.stop_point)

@@ -12,7 +12,7 @@ from simengine.datatypes.ego import STATE_SIZE
 from simengine.errors import ConfigError
 from simengine.metrics.epdms.lights import RedLights
 from simengine.metrics.epdms.parameters import EPDMS, EpdmsParameters
-from simengine.metrics.pdm.scorer import PdmScene
+from simengine.metrics.pdm.scene import PdmScene
 
 
 @dataclass(frozen=True)
