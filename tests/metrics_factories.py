@@ -11,6 +11,10 @@ from simengine.datatypes.agents import AgentTracks, AgentType
 from simengine.datatypes.ego import STATE_SIZE
 from simengine.datatypes.lights import TrafficLights
 from simengine.datatypes.record import RolloutRecord
+from simengine.datatypes.vehicle import VehicleParams
+from simengine.metrics.pdm.map_areas import drivable_map
+from simengine.metrics.pdm.observation import observation_from_tracks
+from simengine.metrics.pdm.scene import PdmScene
 from simengine.scenario.scenario import Scenario
 
 STATES, FRAMES, DT = 41, 51, 0.1
@@ -78,4 +82,42 @@ def make_record(
     return replace(record, **changes)
 
 
-__all__ = ["make_record", "make_scenario", "straight_states", "straight_tracks"]
+def random_drive(rng: np.random.Generator) -> np.ndarray:
+    times = np.arange(41) * 0.1
+    states = np.zeros((41, STATE_SIZE))
+    speed = rng.uniform(1.0, 14.0)
+    heading = rng.uniform(-0.15, 0.15) * np.sin(times * rng.uniform(0.5, 2.0))
+    states[:, 0] = 12.0 + np.cumsum(speed * np.cos(heading)) * 0.1
+    states[:, 1] = rng.uniform(-0.5, 3.0) + np.cumsum(speed * np.sin(heading)) * 0.1
+    states[:, 2] = heading
+    states[:, 3] = speed
+    states[:, 5] = rng.uniform(-3.0, 2.0)
+    return states
+
+
+def random_tracks(rng: np.random.Generator, count: int = 8) -> AgentTracks:
+    times = np.arange(FRAMES) * 0.1
+    kinds = rng.choice([0, 0, 0, 1, 2, 3], count).astype(np.int8)
+    speed = np.where(kinds == AgentType.TRAFFIC_CONE, 0.0, rng.uniform(-4.0, 10.0, count))
+    pose = np.zeros((count, FRAMES, 3))
+    pose[..., 0] = rng.uniform(0.0, 70.0, count)[:, None] + speed[:, None] * times
+    pose[..., 1] = rng.uniform(-2.0, 6.0, count)[:, None]
+    pose[..., 2] = rng.uniform(-0.2, 0.2, count)[:, None]
+    velocity = np.zeros((count, FRAMES, 2))
+    velocity[..., 0] = speed[:, None]
+    first = rng.integers(0, 20, count)
+    valid = np.arange(FRAMES) >= first[:, None]
+    size = np.where(kinds[:, None] == 0, [[4.6, 1.9, 1.6]], [[0.8, 0.6, 1.6]])
+    return AgentTracks(tuple(f"t{i}" for i in range(count)), kinds, pose, velocity, size, valid)
+
+
+def two_lane_scene(tracks: AgentTracks | None = None) -> PdmScene:
+    """Return the factory road around the start of the straight drive, with tracks on it."""
+    scenario = make_scenario()
+    return PdmScene(
+        VehicleParams(),
+        observation_from_tracks(tracks if tracks is not None else AgentTracks.empty(FRAMES)),
+        drivable_map(scenario.map, np.array([START_X, 0.0]), 100.0),
+        frozenset(scenario.map.lanes),
+        scenario.ego.pose,
+    )

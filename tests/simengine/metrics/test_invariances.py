@@ -7,50 +7,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrics_factories import FRAMES, make_record, make_scenario, straight_states
-from simengine.datatypes.agents import AgentTracks, AgentType
-from simengine.datatypes.ego import STATE_SIZE, EgoTrack
+from metrics_factories import (
+    make_record,
+    make_scenario,
+    random_drive,
+    random_tracks,
+    straight_states,
+    two_lane_scene,
+)
+from simengine.datatypes.agents import AgentTracks
+from simengine.datatypes.ego import EgoTrack
 from simengine.datatypes.map import VectorMap
-from simengine.datatypes.vehicle import VehicleParams
 from simengine.geometry.se2 import points_to_parent, rotate, to_parent
 from simengine.metrics.episode import SUB_SCORES, EpisodeScore, score_record
-from simengine.metrics.pdm.map_areas import drivable_map
-from simengine.metrics.pdm.observation import observation_from_tracks
-from simengine.metrics.pdm.scene import PdmScene
 from simengine.metrics.pdm.scorer import score_batch
 from simengine.scenario.scenario import Scenario
 
 few = settings(max_examples=25, deadline=None, derandomize=True)
 seeds = st.integers(0, 10_000)
-
-
-def random_drive(rng: np.random.Generator) -> np.ndarray:
-    times = np.arange(41) * 0.1
-    states = np.zeros((41, STATE_SIZE))
-    speed = rng.uniform(1.0, 14.0)
-    heading = rng.uniform(-0.15, 0.15) * np.sin(times * rng.uniform(0.5, 2.0))
-    states[:, 0] = 12.0 + np.cumsum(speed * np.cos(heading)) * 0.1
-    states[:, 1] = rng.uniform(-0.5, 3.0) + np.cumsum(speed * np.sin(heading)) * 0.1
-    states[:, 2] = heading
-    states[:, 3] = speed
-    states[:, 5] = rng.uniform(-3.0, 2.0)
-    return states
-
-
-def random_tracks(rng: np.random.Generator, count: int = 8) -> AgentTracks:
-    times = np.arange(FRAMES) * 0.1
-    kinds = rng.choice([0, 0, 0, 1, 2, 3], count).astype(np.int8)
-    speed = np.where(kinds == AgentType.TRAFFIC_CONE, 0.0, rng.uniform(-4.0, 10.0, count))
-    pose = np.zeros((count, FRAMES, 3))
-    pose[..., 0] = rng.uniform(0.0, 70.0, count)[:, None] + speed[:, None] * times
-    pose[..., 1] = rng.uniform(-2.0, 6.0, count)[:, None]
-    pose[..., 2] = rng.uniform(-0.2, 0.2, count)[:, None]
-    velocity = np.zeros((count, FRAMES, 2))
-    velocity[..., 0] = speed[:, None]
-    first = rng.integers(0, 20, count)
-    valid = np.arange(FRAMES) >= first[:, None]
-    size = np.where(kinds[:, None] == 0, [[4.6, 1.9, 1.6]], [[0.8, 0.6, 1.6]])
-    return AgentTracks(tuple(f"t{i}" for i in range(count)), kinds, pose, velocity, size, valid)
 
 
 def values(score: EpisodeScore) -> np.ndarray:
@@ -127,15 +101,8 @@ def test_order_of_tracks(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_rows_of_a_batch_do_not_touch_each_other(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    scenario = make_scenario()
     batch = np.stack([random_drive(rng) for _ in range(7)])
-    scene = PdmScene(
-        VehicleParams(),
-        observation_from_tracks(random_tracks(rng)),
-        drivable_map(scenario.map, np.array([12.0, 0.0]), 100.0),
-        frozenset(scenario.map.lanes),
-        scenario.ego.pose,
-    )
+    scene = two_lane_scene(random_tracks(rng))
     together = score_batch(batch, scene)
     for row in range(len(batch)):
         alone = score_batch(batch[[row]], scene)

@@ -30,26 +30,33 @@ def raw_progress(ego: EgoGeometry, centerline: np.ndarray, threads: int | None =
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def locate(x, y, line, along):  # type: ignore[no-untyped-def]
-    """Arc length of the point of a polyline nearest to (x, y), the first of several, and its squared distance."""
+    """Arc length of the point of a polyline nearest to (x, y), the first of several.
+
+    Distances to the inside of a segment come from the cross product: on lines of very short segments, the
+    distance to the foot of the perpendicular is too coarse to tell neighbours apart.
+    """
     nearest, at = np.inf, 0.0
     for i in range(len(line) - 1):
         dx, dy = line[i + 1, 0] - line[i, 0], line[i + 1, 1] - line[i, 1]
+        px, py = x - line[i, 0], y - line[i, 1]
         length2 = dx * dx + dy * dy
-        share = 0.0
-        if length2 > 0.0:
-            share = min(max(((x - line[i, 0]) * dx + (y - line[i, 1]) * dy) / length2, 0.0), 1.0)
-        gx, gy = x - (line[i, 0] + share * dx), y - (line[i, 1] + share * dy)
-        gap = gx * gx + gy * gy
+        share = (px * dx + py * dy) / length2 if length2 > 0.0 else 0.0
+        if share <= 0.0:
+            share, gap = 0.0, np.hypot(px, py)
+        elif share >= 1.0:
+            share, gap = 1.0, np.hypot(x - line[i + 1, 0], y - line[i + 1, 1])
+        else:
+            gap = abs(px * dy - py * dx) / np.sqrt(length2)
         if gap < nearest:
             nearest, at = gap, along[i] + share * (along[i + 1] - along[i])
-    return at, nearest
+    return at
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _advance(ends, line, along, progress):  # type: ignore[no-untyped-def]
     for p in range(len(ends)):
-        start, _ = locate(ends[p, 0, 0], ends[p, 0, 1], line, along)
-        stop, _ = locate(ends[p, 1, 0], ends[p, 1, 1], line, along)
+        start = locate(ends[p, 0, 0], ends[p, 0, 1], line, along)
+        stop = locate(ends[p, 1, 0], ends[p, 1, 1], line, along)
         progress[p] = max(stop - start, 0.0)
 
 
