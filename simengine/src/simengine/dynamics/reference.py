@@ -1,65 +1,55 @@
-"""Speed and curvature of a planned path, fitted by regularised least squares.
-
-Source: the tracker of nuPlan and NAVSIM v1.1. Its regulariser of the speed fit is meant to penalise
-jerk, but the published matrix keeps only the diagonal, so that it penalises acceleration; scores
-depend on it, so we keep it.
-"""
+"""Reference profiles of batches of plans."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from numba import njit
 
-from simengine.geometry.angles import wrap
-
-JERK_PENALTY = 1e-4
-CURVATURE_RATE_PENALTY = 1e-2
-INITIAL_CURVATURE_PENALTY = 1e-10
-
-
-def speed_profile(poses: np.ndarray, dt: float) -> np.ndarray:
-    """Return the speed (B, M) [m/s] on each of the M intervals of `poses` (B, M + 1, 3)."""
-    batch, count = poses.shape[0], poses.shape[1] - 1
-    step = np.diff(poses[..., :2], axis=1).reshape(batch, 2 * count)
-    direction = np.stack([np.cos(poses[:, :-1, 2]), np.sin(poses[:, :-1, 2])], axis=-1)
-    basis = np.tril(np.full((count, count), dt * dt), 0)
-    basis[:, 0] = dt
-    basis[0, 1:] = 0.0
-    penalty = _penalty(count)
-    speeds = np.empty((batch, count))
-    for b in range(batch):
-        matrix = (direction[b][:, :, None] * basis[:, None, :]).reshape(2 * count, count)
-        solution = _solve(matrix.T @ matrix + penalty, matrix.T @ step[b])
-        speeds[b] = solution[0] + np.concatenate([[0.0], np.cumsum(solution[1:]) * dt])
-    return speeds
+from simengine.dynamics.profiles import fit_curvatures, fit_speeds, speed_factor
+from simengine.dynamics.rules import NAVSIM_V1, TrackerRules
+from simengine.dynamics.tracker import HORIZON
+from simengine.rows import for_rows
 
 
-def curvature_profile(poses: np.ndarray, speeds: np.ndarray, dt: float) -> np.ndarray:
-    """Return the curvature (B, M) [1/m] on each interval of `poses` (B, M + 1, 3) driven at `speeds`."""
-    batch, count = speeds.shape
-    turn = wrap(np.diff(poses[..., 2], axis=1))
-    penalty = np.diag([INITIAL_CURVATURE_PENALTY] + [CURVATURE_RATE_PENALTY] * (count - 1))
-    basis = np.tril(np.full((count, count), dt * dt), 0)
-    basis[:, 0] = dt
-    basis[0, 1:] = 0.0
-    curvatures = np.empty((batch, count))
-    for b in range(batch):
-        matrix = speeds[b][:, None] * basis
-        solution = _solve(matrix.T @ matrix + penalty, matrix.T @ turn[b])
-        curvatures[b] = solution[0] + np.concatenate([[0.0], np.cumsum(solution[1:]) * dt])
-    return curvatures
+@dataclass(frozen=True)
+class ReferenceProfile:
+    """What the tracker wants to know of B planned paths; it does not depend on where the paths start.
+
+    Attributes:
+        speeds: (B, M) speed on each of the M intervals between poses [m/s].
+        curvatures: (B, M + HORIZON - 1) curvature on each interval [1/m]; the last one is repeated, so that every
+            look-ahead is whole.
+    """
+
+    speeds: np.ndarray
+    curvatures: np.ndarray
 
 
-def _penalty(count: int) -> np.ndarray:
-    """Return the weighted Gram matrix (M, M) of the published regulariser of the speed fit."""
-    rows = max(count - 2, 0)
-    regulariser = np.zeros((rows, count))
-    regulariser[np.arange(rows), np.arange(1, rows + 1)] = -1.0
-    if rows:
-        regulariser[-1, -1] = 1.0
-    return JERK_PENALTY * regulariser.T @ regulariser
+def reference_profile(
+    poses: np.ndarray, dt: float, rules: TrackerRules = NAVSIM_V1, threads: int | None = None
+) -> ReferenceProfile:
+    """Return speeds and curvatures of `poses` (B, M + 1, 3), fitted as NAVSIM's tracker does.
+
+    Args:
+        poses: x, y, yaw of the rear axle, `dt` apart, in any frame.
+        dt: [s].
+        rules: whether the speed fit penalises jerk.
+        threads: at most this many, by default one per core; the result is the same.
+    """
+    poses = np.require(poses, np.float64, ["C", "W"])
+    count, intervals = poses.shape[0], poses.shape[1] - 1
+    factor = speed_factor(intervals, dt, rules.jerk_penalty)
+    speeds = np.empty((count, intervals))
+    curvatures = np.empty((count, intervals + HORIZON - 1))
+    for_rows(lambda *rows: _fit(*rows, poses, factor, dt, speeds, curvatures), count, threads)
+    return ReferenceProfile(speeds, curvatures)
 
 
-def _solve(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Return the solution of a symmetric positive definite system; no pseudo-inverse, so no BLAS luck."""
-    return cho_solve(cho_factor(matrix, lower=True), right)
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fit(first, last, poses, factor, dt, speeds, curvatures):  # type: ignore[no-untyped-def]
+    pivots = np.empty(speeds.shape[1])
+    for b in range(first, last):
+        fit_speeds(poses[b], factor, dt, speeds[b])
+        fit_curvatures(poses[b], speeds[b], dt, pivots, curvatures[b])

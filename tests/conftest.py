@@ -1,0 +1,18 @@
+"""Compiled code that is older than its source is thrown away before the tests start."""
+
+from pathlib import Path
+
+import simengine
+
+# numba notices that a cached function changed, but not that a function it calls did, in another file.
+PACKAGE = Path(simengine.__file__).parent
+
+
+def pytest_sessionstart(session):
+    cached = [*PACKAGE.rglob("*.nbi"), *PACKAGE.rglob("*.nbc")]
+    if not cached:
+        return
+    compiled = [path for path in PACKAGE.rglob("*.py") if "njit" in path.read_text()]
+    if max(path.stat().st_mtime for path in compiled) > min(path.stat().st_mtime for path in cached):
+        for path in cached:
+            path.unlink(missing_ok=True)
