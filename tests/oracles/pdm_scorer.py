@@ -140,7 +140,7 @@ class SlowScorer:
         seen, rules, dt = self.scene.observation, self.rules, self.scene.dt
         stride = max(1, round(rules.ttc_step / dt))
         looks = range(0, int(rules.ttc_horizon / dt + 1e-9) + 1, stride)
-        excused: set[int] = set()
+        excuse: dict[int, int] = {}
         for s in range(len(self.states)):
             if rules.ttc_whole_look_ahead and s + looks[-1] >= seen.num_frames:
                 break
@@ -152,13 +152,15 @@ class SlowScorer:
                 ahead = k * dt * self.speed(s)
                 for a in range(len(seen.ids)):
                     other = self.track(a, s + k)
-                    if a in excused or other is None or not other.intersects(self.ego(s, ahead)):
+                    if other is None or not other.intersects(self.ego(s, ahead)):
+                        continue
+                    if a in excuse and (not rules.excuse_ends_with_contact or excuse[a] >= s - 1):
+                        excuse[a] = s
                         continue
                     angle = self.angle(s, a, s + k, ahead if rules.ttc_from_moved_ego else 0.0)
                     if angle < rules.ahead_angle_deg or (exposed and not angle > rules.behind_angle_deg):
                         return 0.0, float(s), a
-                    if not rules.excuse_ends_with_contact:
-                        excused.add(a)
+                    excuse[a] = s
         return 1.0, math.inf, -1
 
     def drivable(self) -> tuple[float, float]:

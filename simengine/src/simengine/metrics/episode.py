@@ -14,12 +14,14 @@ from simengine.metrics.pdm.aggregate import pdm_score
 from simengine.metrics.pdm.comfort import MINIMUM_STATES
 from simengine.metrics.pdm.from_scenario import Reference, logged_reference, scene_of
 from simengine.metrics.pdm.map_areas import LANE_LAYERS, DrivableMap
-from simengine.metrics.pdm.parameters import PdmParameters, parameters_of
+from simengine.metrics.pdm.parameters import WORLDENGINE_V1, PdmParameters, parameters_of
 from simengine.metrics.pdm.progress import ego_progress
 from simengine.metrics.pdm.scene import PdmScene
 from simengine.metrics.pdm.scorer import PdmBatch, score_batch
+from simengine.metrics.published import published_episode
 from simengine.scenario.scenario import Scenario
 
+PUBLISHED = WORLDENGINE_V1.mode
 SUB_SCORES = (
     "no_at_fault_collisions",
     "drivable_area_compliance",
@@ -88,7 +90,7 @@ def score_record(
     Args:
         record: the episode; its frame 0 is `scenario.initial_frame`.
         scenario: the scenario it was driven in.
-        mode: scoring mode.
+        mode: scoring mode; `worldengine_v1` looks at every half second only and has its own reference.
         reference: whose progress is full progress, and along which line. A planner's drive is scored like the
             ego's, and counts only as far as it stays free of collisions and on the road. Left out, it is the
             logged ego, whose progress counts whole: its log was not driven among these agents.
@@ -98,18 +100,25 @@ def score_record(
     require_finite(f"ego_states of record {record.token}", states)
     _check_frames(record)
     reasons: dict[str, str] = {}
-    if reference is None:
+    if reference is None or parameters.mode == PUBLISHED:
         reference = logged_reference(scenario, scenario.initial_frame, len(states), record.dt)
-    driven = reference.states
-    if len(driven) < len(states):
-        reasons["ego_progress"] = f"the reference covers {len(driven)} of {len(states)} frames"
-        driven = states
-    batch = np.stack([driven[: len(states)], states])
-    scene = scene_of(scenario, record.agents, states[0], reference, record.dt, parameters)
+    if parameters.mode == PUBLISHED:
+        batch, scene = published_episode(record, scenario, parameters)
+    else:
+        scene = scene_of(scenario, record.agents, states[0], reference, record.dt, parameters)
+        batch = np.stack([_as_long_as(states, reference, reasons), states])
     result = score_batch(batch, scene)
     values = _values(result, scene, reasons, mask_reference=reference.source != "logged_ego")
-    _explain_missing(values, scenario=scenario, scene=scene, num_states=len(states), reasons=reasons)
-    return _assemble(values, result, scene, reasons, record)
+    _explain_missing(values, scenario=scenario, scene=scene, num_states=batch.shape[1], reasons=reasons)
+    return _assemble(values, result, scene, reasons)
+
+
+def _as_long_as(states: np.ndarray, reference: Reference, reasons: dict[str, str]) -> np.ndarray:
+    driven = reference.states
+    if len(driven) >= len(states):
+        return driven[: len(states)]
+    reasons["ego_progress"] = f"the reference covers {len(driven)} of {len(states)} frames"
+    return states
 
 
 def _check_frames(record: RolloutRecord) -> None:
@@ -174,7 +183,6 @@ def _assemble(
     result: PdmBatch,
     scene: PdmScene,
     reasons: dict[str, str],
-    record: RolloutRecord,
 ) -> EpisodeScore:
     parameters = scene.parameters
     score = _score(values, parameters)
@@ -188,7 +196,7 @@ def _assemble(
         reasons["success"] = "decided by collisions alone, drivable area unknown"
     success = values["no_at_fault_collisions"] == 1.0 and on_road != 0.0
     frame = min(result.collisions.first_frame[1], result.first_off_road[1] if on_road == 0.0 else np.inf)
-    time = round(float(frame * record.dt), 6) if np.isfinite(frame) else float("nan")
+    time = round(float(frame * scene.dt), 6) if np.isfinite(frame) else float("nan")
     # The original looks at every 0.5 s after three history frames; a violation shows at the next look.
     step = 3 + int(np.ceil(time / 0.5 - 1e-6)) if np.isfinite(frame) else -1
     return EpisodeScore(
@@ -198,7 +206,7 @@ def _assemble(
         reasons=reasons,
         first_violation_time=time,
         first_violation_step=step,
-        blames=blames_of(values, result, scene.observation, record.dt),
+        blames=blames_of(values, result, scene.observation, scene.dt),
         mode=parameters.mode,
     )
 

@@ -8,14 +8,13 @@ import numpy as np
 from numba import njit
 
 from simengine.geometry.overlap import box_overlap
-from simengine.metrics.pdm.contact import TrackBoxes, Violations, angle_to, nearby
+from simengine.metrics.pdm.contact import NEVER, TrackBoxes, Violations, angle_to, nearby
 from simengine.metrics.pdm.ego_areas import EgoAreas
 from simengine.metrics.pdm.ego_geometry import EgoGeometry
 from simengine.metrics.pdm.parameters import PdmParameters
 from simengine.rows import for_rows
 
 STANDING_TRACK, FRONT, LATERAL = 0, 1, 2
-NEVER = -2
 
 
 class CollisionKind(IntEnum):

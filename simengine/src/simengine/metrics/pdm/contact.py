@@ -11,6 +11,9 @@ from simengine.metrics.pdm.ego_geometry import EgoGeometry
 from simengine.metrics.pdm.observation import TrackObservation
 from simengine.metrics.pdm.parameters import PdmParameters
 
+NEVER = -2
+"""No harmless contact so far; before the state before the first."""
+
 
 @dataclass(frozen=True)
 class Violations:

@@ -61,7 +61,7 @@ class PdmParameters:
             connectors carry the ego too. `every_polygon`: all polygons can be straddled and carry the ego.
         speed_at_contact: whether a track stands is decided by its speed at the contact, not at its first appearance.
         harmless_from_behind: a standing track behind an ego that does not reverse is never its fault.
-        excuse_ends_with_contact: a harmless contact excuses later ones only while it lasts, and no projection.
+        excuse_ends_with_contact: a harmless contact or projected contact excuses later ones only while it lasts.
         ttc_from_moved_ego: ahead and behind are seen from the projected ego, not from the present one.
         lone_detections_vanish: a track detected once exists around that time only, not for ever.
         comfort: filters of the comfort sub-score.

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from simengine.geometry.overlap import box_overlap
-from simengine.metrics.pdm.contact import TrackBoxes, Violations, angle_to, nearby
+from simengine.metrics.pdm.contact import NEVER, TrackBoxes, Violations, angle_to, nearby
 from simengine.metrics.pdm.ego_areas import EgoAreas
 from simengine.metrics.pdm.ego_geometry import EgoGeometry
 from simengine.metrics.pdm.parameters import PdmParameters
@@ -55,7 +55,7 @@ def time_to_collision(
         np.deg2rad(parameters.ahead_angle_deg),
         np.deg2rad(parameters.behind_angle_deg),
         parameters.ttc_from_moved_ego,
-        not parameters.excuse_ends_with_contact,
+        parameters.excuse_ends_with_contact,
     )
 
     def work(a: int, b: int) -> None:
@@ -71,11 +71,12 @@ def _judge(pose, half, exposed, boxes, near, ahead, times, rules, out):  # type:
     tracks, sizes = boxes
     start, rows = near
     score, first_frame, first_track, looks = out
-    slow, ahead_angle, behind_angle, from_moved, excuses = rules
-    excused = np.empty(tracks.shape[1], np.bool_)
+    slow, ahead_angle, behind_angle, from_moved, ends = rules
+    # The last state with a harmless contact with each track.
+    harmless = np.empty(tracks.shape[1], np.int64)
     radius = np.hypot(half[0], half[1])
     for p in range(pose.shape[1]):
-        excused[:] = False
+        harmless[:] = NEVER
         for s in range(pose.shape[2]):
             speed = pose[6, p, s]
             if speed < slow:
@@ -90,10 +91,15 @@ def _judge(pose, half, exposed, boxes, near, ahead, times, rules, out):  # type:
                     # Numbers, not slices: a slice costs more than the test it feeds.
                     bx, by, length, width = tracks[frame, a, 0], tracks[frame, a, 1], sizes[a, 0], sizes[a, 1]
                     dx, dy, reach = bx - mx, by - my, radius + length + width
-                    if dx * dx + dy * dy > reach * reach or excused[a]:
+                    excused = harmless[a] != NEVER and (not ends or harmless[a] >= s - 1)
+                    # Whoever is excused for good need not be looked at; otherwise the contact has to last.
+                    if dx * dx + dy * dy > reach * reach or (excused and not ends):
                         continue
                     bc, bs = tracks[frame, a, 2], tracks[frame, a, 3]
                     if not box_overlap(mx, my, cos, sin, half[0], half[1], bx, by, bc, bs, length, width):
+                        continue
+                    if excused:
+                        harmless[a] = s
                         continue
                     seen = far if from_moved else 0.0
                     angle = angle_to(x + seen * cos, y + seen * sin, cos, sin, bx, by)
@@ -101,7 +107,7 @@ def _judge(pose, half, exposed, boxes, near, ahead, times, rules, out):  # type:
                         score[p] = 0.0
                         first_frame[p], first_track[p], looks[p] = s, a, ahead[k]
                         break
-                    excused[a] = excuses
+                    harmless[a] = s
                 if score[p] == 0.0:
                     break
             if score[p] == 0.0:
