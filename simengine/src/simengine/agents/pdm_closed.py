@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from simengine.agents.policy import PLAN_STEPS
 from simengine.datatypes.observation import Observation
 from simengine.datatypes.plan import Plan

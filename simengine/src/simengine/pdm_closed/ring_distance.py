@@ -32,10 +32,9 @@ def _segment_distance(ax, ay, bx, by, cx, cy, ex, ey):  # type: ignore[no-untype
     four = (ex - cx) * (by - cy) - (ey - cy) * (bx - cx)
     if one * two < 0.0 and three * four < 0.0:
         return 0.0
-    return min(
-        min(_point_distance(ax, ay, cx, cy, ex, ey), _point_distance(bx, by, cx, cy, ex, ey)),
-        min(_point_distance(cx, cy, ax, ay, bx, by), _point_distance(ex, ey, ax, ay, bx, by)),
-    )
+    near_other = min(_point_distance(ax, ay, cx, cy, ex, ey), _point_distance(bx, by, cx, cy, ex, ey))
+    near_one = min(_point_distance(cx, cy, ax, ay, bx, by), _point_distance(ex, ey, ax, ay, bx, by))
+    return min(near_other, near_one)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -14,8 +14,11 @@ import shapely
 
 from simengine.datatypes.map import Lane, VectorMap
 from simengine.geometry import polyline
+from simengine.geometry.angles import wrap
 
 ASSUMED_LANE_WIDTH = 3.5
+ZIGZAG_ANGLE = 1.0
+CHORD = 1.5
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,7 @@ def line_network(line: np.ndarray, vector_map: VectorMap) -> RoadNetwork:
 def _road_lane(lane: Lane) -> RoadLane:
     line = np.asarray(lane.centerline, np.float64)
     if line.shape[1] < 3:
-        line = np.column_stack([line, polyline.headings(line)])
+        line = np.column_stack([line, _headings(line)])
     if len(lane.polygon) >= 3:
         polygon = _valid(shapely.Polygon(lane.polygon[:, :2]))
     else:
@@ -143,6 +146,19 @@ def _road_lane(lane: Lane) -> RoadLane:
     return RoadLane(
         lane.id, lane.roadblock_id or lane.id, line[:, :3], polygon, lane.successors, lane.speed_limit
     )
+
+
+def _headings(line: np.ndarray) -> np.ndarray:
+    """Return the heading (N,) of each vertex of a line (N, 2): that of the segment it starts, as nuPlan has it.
+
+    Some logs have lines that zigzag by decimetres; there it is the direction from 1.5 m before to 1.5 m after.
+    """
+    headings = polyline.headings(line)
+    if len(line) < 3 or np.abs(wrap(np.diff(headings))).max() < ZIGZAG_ANGLE:
+        return headings
+    along = polyline.arc_length(line)
+    before, after = (polyline.sample(line, np.clip(along + step, 0.0, along[-1])) for step in (-CHORD, CHORD))
+    return np.arctan2(after[:, 1] - before[:, 1], after[:, 0] - before[:, 0])
 
 
 def _in_map_order(vector_map: VectorMap, block: str, members: list[str]) -> tuple[str, ...]:

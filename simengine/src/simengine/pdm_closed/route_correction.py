@@ -5,6 +5,7 @@ Source: the route correction of PDM-Closed as used by NAVSIM v1.1. A route is a 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Sequence
 
 import numpy as np
@@ -120,7 +121,7 @@ def _join(roads: RoadNetwork, route: list[str], start: str, candidates: list[str
 
 def _fill_holes(roads: RoadNetwork, route: list[str]) -> list[str]:
     filled = route[:1]
-    for before, after in zip(route, route[1:], strict=False):
+    for before, after in itertools.pairwise(route):
         if before not in roads.blocks[after].incoming:
             filled += (search_blocks(roads, before, [after], FORWARD_DEPTH) or [])[1:-1]
         filled.append(after)
