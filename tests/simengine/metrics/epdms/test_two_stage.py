@@ -13,6 +13,10 @@ def test_frames_of_one_log_at_most_055_s_apart_are_pairs() -> None:
     np.testing.assert_array_equal(preceding_frames(logs, times), [-1, 2, -1, -1, 0])
 
 
+def test_exactly_055_s_is_a_pair() -> None:
+    np.testing.assert_array_equal(preceding_frames(["a", "a"], np.array([0.0, 0.55])), [-1, 0])
+
+
 @pytest.mark.parametrize("count", [0, 1])
 def test_no_pairs_among_fewer_than_two_frames(count: int) -> None:
     np.testing.assert_array_equal(preceding_frames(["a"] * count, np.zeros(count)), [-1] * count)

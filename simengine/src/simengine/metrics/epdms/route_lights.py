@@ -18,9 +18,9 @@ def red_lights(scenario: Scenario, lights: TrafficLights) -> tuple[RedLights, st
         lights: over the times of the scored states.
     """
     red = lights.state == LightState.RED
-    if red.any() and not scenario.route:
-        return RedLights.none(red.shape[1]), "the scenario has no usable route"
     route = route_lanes(scenario.map, scenario.route)
+    if red.any() and not route:
+        return RedLights.none(red.shape[1]), "lights are red, but the scenario has no usable route"
     ours = [
         row
         for row, name in enumerate(lights.lane_ids)
