@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import shapely
@@ -26,6 +27,7 @@ import shapely
 from simengine.datatypes.agents import AgentTracks, AgentType
 from simengine.datatypes.ego import STATE_SIZE, StateIndex
 from simengine.datatypes.map import VectorMap
+from simengine.datatypes.vehicle import VehicleParams
 from simengine.dynamics.vocabulary import VocabularySimulator
 from simengine.geometry import polyline
 from simengine.metrics.pdm.map_areas import DrivableMap, drivable_map
@@ -86,13 +88,7 @@ def make_scene(num_tracks: int, seed: int = 0) -> tuple[PdmScene, np.ndarray]:
     route = frozenset(
         i for i in place.vector_map.lanes if place.vector_map.lanes[i].roadblock_id in place.route
     )
-    return PdmScene(_vehicle(), observation_from_tracks(tracks), drivable, route, line, DT), state
-
-
-def _vehicle():  # noqa: ANN202
-    from simengine.datatypes.vehicle import VehicleParams
-
-    return VehicleParams()
+    return PdmScene(VehicleParams(), observation_from_tracks(tracks), drivable, route, line, DT), state
 
 
 def measure(work: Callable[[], object], runs: int = 9) -> dict[str, float]:
@@ -117,24 +113,20 @@ def processor(plans: np.ndarray, scales: tuple[int, ...]) -> dict:
         scene, state = make_scene(tracks)
         simulator = VocabularySimulator(plans, DT)
         states = simulator.simulate(state)
-        key = f"{tracks} tracks, {len(scene.drivable.ids)} polygons"
-        found[key] = {
-            f"{name}, {label}": measure(lambda work=work, threads=threads: work(threads))
-            for name, work in (
-                ("simulate", lambda threads: simulator.simulate(state, threads)),
-                ("score", lambda threads: score_batch(states, scene, threads)),
-            )
-            for label, threads in (("1 thread", 1), ("all cores", None))
-        }
-        found[key]["mean score"] = round(float(score_batch(states, scene).score.mean()), 6)
+        figures: dict = {}
+        for label, threads in (("1 thread", 1), ("all cores", None)):
+            figures[f"simulate, {label}"] = measure(partial(simulator.simulate, state, threads))
+            figures[f"score, {label}"] = measure(partial(score_batch, states, scene, threads))
+        figures["mean score"] = round(float(score_batch(states, scene).score.mean()), 6)
+        found[f"{tracks} tracks, {len(scene.drivable.ids)} polygons"] = figures
     scene, state = make_scene(TRACKS[-1])
     found["scaling"] = {}
     for count in scales:
         simulator = VocabularySimulator(np.resize(plans, (count, *plans.shape[1:])), DT)
         states = simulator.simulate(state)
         found["scaling"][count] = {
-            "simulate": measure(lambda s=simulator: s.simulate(state), 5)["median"],
-            "score": measure(lambda s=states: score_batch(s, scene), 5)["median"],
+            "simulate": measure(partial(simulator.simulate, state), 5)["median"],
+            "score": measure(partial(score_batch, states, scene), 5)["median"],
             "peak memory [MB]": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         }
     return found
@@ -143,9 +135,9 @@ def processor(plans: np.ndarray, scales: tuple[int, ...]) -> dict:
 def graphics(plans: np.ndarray, scales: tuple[int, ...]) -> dict:
     """Return figures of the torch scorer on a GPU."""
     import torch
-
     from simengine.gpu.scene import GpuScene
     from simengine.gpu.scorer import score_batch as score_on_gpu
+
     from simengine.gpu.simulate import VocabularySimulator as GpuVocabularySimulator
 
     def timed(work: Callable[[], object]) -> dict[str, float]:
@@ -170,8 +162,8 @@ def graphics(plans: np.ndarray, scales: tuple[int, ...]) -> dict:
         batch = score_on_gpu(states, on_gpu)
         found[f"{tracks} tracks"] = {
             "first call": round(first),
-            "simulate": timed(lambda s=simulator, n=now: s.simulate(n)),
-            "score": timed(lambda s=states, g=on_gpu: score_on_gpu(s, g)),
+            "simulate": timed(partial(simulator.simulate, now)),
+            "score": timed(partial(score_on_gpu, states, on_gpu)),
             "largest difference of a score to the processor": float(
                 np.abs(batch.score.cpu().numpy() - expected.score).max()
             ),
@@ -182,8 +174,8 @@ def graphics(plans: np.ndarray, scales: tuple[int, ...]) -> dict:
         torch.cuda.reset_peak_memory_stats()
         states = simulator.simulate(now)
         found["scaling"][count] = {
-            "simulate": timed(lambda s=simulator, n=now: s.simulate(n))["median"],
-            "score": timed(lambda s=states, g=on_gpu: score_on_gpu(s, g))["median"],
+            "simulate": timed(partial(simulator.simulate, now))["median"],
+            "score": timed(partial(score_on_gpu, states, on_gpu))["median"],
             "peak memory [MB]": round(torch.cuda.max_memory_allocated() / 2**20),
         }
     return found
