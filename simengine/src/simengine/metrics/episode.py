@@ -9,7 +9,7 @@ import numpy as np
 from simengine.datatypes.check import require_finite
 from simengine.datatypes.record import RolloutRecord
 from simengine.errors import ScenarioFormatError
-from simengine.metrics.blame import Blame, blames_of
+from simengine.metrics.blame import Blame, Drive, blames_of
 from simengine.metrics.pdm.aggregate import pdm_score
 from simengine.metrics.pdm.comfort import MINIMUM_STATES
 from simengine.metrics.pdm.from_scenario import Reference, logged_reference, scene_of
@@ -70,8 +70,8 @@ class EpisodeScore:
 
     @property
     def blame(self) -> str:
-        """The most severe failure in words, "" if nothing failed."""
-        return self.blames[0].sentence() if self.blames else ""
+        """The most severe failure in words, "" if nothing failed; a little less progress is no failure."""
+        return self.blames[0].sentence() if self.blames and not self.blames[0].slight else ""
 
     @property
     def blamed_token(self) -> str:
@@ -110,7 +110,7 @@ def score_record(
     result = score_batch(batch, scene)
     values = _values(result, scene, reasons, mask_reference=reference.source != "logged_ego")
     _explain_missing(values, scenario=scenario, scene=scene, num_states=batch.shape[1], reasons=reasons)
-    return _assemble(values, result, scene, reasons)
+    return _assemble(values, Drive(batch[1], scene, result, source=reference.source), reasons)
 
 
 def _as_long_as(states: np.ndarray, reference: Reference, reasons: dict[str, str]) -> np.ndarray:
@@ -180,10 +180,10 @@ def _explain_missing(
 
 def _assemble(
     values: dict[str, float],
-    result: PdmBatch,
-    scene: PdmScene,
+    drive: Drive,
     reasons: dict[str, str],
 ) -> EpisodeScore:
+    result, scene = drive.batch, drive.scene
     parameters = scene.parameters
     score = _score(values, parameters)
     if np.isnan(score):
@@ -206,7 +206,7 @@ def _assemble(
         reasons=reasons,
         first_violation_time=time,
         first_violation_step=step,
-        blames=blames_of(values, result, scene.observation, scene.dt),
+        blames=blames_of(values, drive),
         mode=parameters.mode,
     )
 
