@@ -8,6 +8,7 @@ from pathlib import Path
 EXAMPLE = """example:
   algengine serve --model vadv2_demo --address ipc:///tmp/planner.ipc
   algengine serve configs/alg/vadv2_demo.py experiments/vadv2_demo/weights.pth --address ipc:///tmp/planner.ipc
+  algengine serve --model vadv2_demo --transport files --address experiments/closed_loop_exps/vadv2_demo/demo_NR
 """
 
 
@@ -16,7 +17,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", nargs="?", help="config of the planner; not needed for exported weights")
     parser.add_argument("checkpoint", nargs="?", type=Path, help="exported weights or training checkpoint")
     parser.add_argument("--model", help="name of shipped weights, instead of config and checkpoint")
-    parser.add_argument("--address", required=True, help="ipc://... or tcp://...")
+    parser.add_argument("--address", required=True, help="ipc://... or tcp://...; with files the run folder")
+    parser.add_argument(
+        "--transport",
+        choices=("socket", "files"),
+        default="socket",
+        help="files: the original's frame pickles",
+    )
+    parser.add_argument("--clean", action="store_true", help="with files: delete frames and plans at the end")
     parser.add_argument("--key-file", type=Path, help="secret key file of `simengine keys`, for other hosts")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument(
@@ -26,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Load the planner and answer until told to stop."""
+    from algengine.serving.files import serve_files
     from algengine.serving.load import load_planner
     from algengine.serving.server import serve
     from simengine.bridge.curve import load_keys
@@ -39,5 +48,8 @@ def execute(arguments: argparse.Namespace) -> int:
         threads=arguments.threads,
     )
     print(f"{planner.name} on {planner.device} listens at {arguments.address}", flush=True)
-    serve(planner, arguments.address, keys)
+    if arguments.transport == "files":
+        serve_files(planner, Path(arguments.address), arguments.clean)
+    else:
+        serve(planner, arguments.address, keys)
     return 0

@@ -7,12 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from simengine.agents.expert import ExpertPolicy
+from simengine.agents.files_planner import FilesPlannerPolicy, encode_jpeg
 from simengine.agents.pdm_closed import PdmClosedPolicy
 from simengine.agents.remote import RemotePolicy
 from simengine.agents.simple import BrakePolicy, ConstantVelocityPolicy, LogReplayPolicy
 from simengine.agents.traffic import IdmTraffic, LogReplay, TrafficModel
 from simengine.bridge.client import PlannerClient
 from simengine.bridge.curve import load_public_key
+from simengine.bridge.files.client import FilesClient
+from simengine.bridge.files.folder import RunFolder
 from simengine.bridge.in_process import InProcessClient
 from simengine.bridge.planner import Planner, PlannerConnection
 from simengine.config.schema import RunConfig
@@ -37,6 +40,7 @@ CHOICES = {
     "worker": ("sequential", "processes", "ray"),
     "render.backend": ("cpu", "gsplat", "auto", "none"),
     "record.cameras": ("front", "all", "none"),
+    "bridge.transport": ("socket", "files"),
     "protocol.name": ("navsim",),
 }
 
@@ -59,6 +63,23 @@ def check(config: RunConfig) -> None:
     if config.ego == "planner" and config.render.backend == "none":
         raise ConfigError("ego=planner needs images but render.backend is none, expected cpu, gsplat or auto")
     Protocol(**vars(config.protocol))
+    if config.ego == "planner" and config.bridge.transport == "files":
+        _check_files(config)
+
+
+def _check_files(config: RunConfig) -> None:
+    """Raise `ConfigError` if the planner of the `files` transport could not follow the run."""
+    if config.worker != "sequential" and config.num_workers != 1:
+        raise ConfigError(
+            f"bridge.transport=files drives one scene at a time but worker is {config.worker}, expected sequential: "
+            "run parts of the split with a bridge.folder and a planner each"
+        )
+    protocol = config.protocol
+    if abs(protocol.history_dt - protocol.decision_interval) > 1e-6:
+        raise ConfigError(
+            f"bridge.transport=files has one rate of frames but protocol.history_dt is {protocol.history_dt} s and "
+            f"protocol.decision_interval {protocol.decision_interval} s, expected the same"
+        )
 
 
 def output_dir(config: RunConfig) -> Path:
@@ -112,6 +133,8 @@ def _traffic_factory(name: str) -> Callable[[Scenario], TrafficModel]:
 
 
 def _policy_source(config: RunConfig) -> PolicySource:
+    if config.ego == "planner" and config.bridge.transport == "files":
+        return _files_source(config)
     if config.ego == "planner":
         connection = _connect(config)
         return PolicySource(lambda *_: RemotePolicy(connection), connection.finish, connection.close)
@@ -126,6 +149,26 @@ def _policy_source(config: RunConfig) -> PolicySource:
     return PolicySource(lambda scenario, simulation: ExpertPolicy(scenario, simulation.episode.traffic))
 
 
+def _files_source(config: RunConfig) -> PolicySource:
+    bridge, protocol = config.bridge, Protocol(**vars(config.protocol))
+    history, decisions = protocol.history_length, protocol.num_decisions
+    client = FilesClient(
+        RunFolder(Path(bridge.folder) if bridge.folder else output_dir(config)),
+        encode_jpeg,
+        frames_per_scene=history + decisions,
+        start_timeout=bridge.connect_timeout,
+        plan_timeout=bridge.plan_timeout,
+        clean=bridge.clean,
+    )
+
+    def make(scenario: Scenario, simulation: Simulation) -> FilesPlannerPolicy:
+        return FilesPlannerPolicy(
+            client, scenario, simulation, history, decisions, protocol.steps_per_decision
+        )
+
+    return PolicySource(make, lambda _: client.finish(), client.close)
+
+
 def planner_identity(config: RunConfig) -> dict[str, str]:
     """Return who will drive, so that a run cannot be resumed with another planner; waits until it is there.
 
@@ -134,6 +177,8 @@ def planner_identity(config: RunConfig) -> dict[str, str]:
     """
     if config.ego != "planner":
         return {}
+    if config.bridge.transport == "files":
+        return {"transport": "files"}  # the protocol has no word for who plans
     if config.bridge.in_process is not None:
         return {"in_process": config.bridge.in_process}
     with _dial(config) as client:

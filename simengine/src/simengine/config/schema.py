@@ -38,6 +38,9 @@ class BridgeConfig:
 
     `in_process` names a function `package.module:function` instead of an address: it is called with `model_name` in
     each worker and returns the planner, which then needs no socket and no copies of images.
+
+    `transport` is socket, or files for the protocol of the original: frames and plans in `folder` (None for the output
+    folder of the run); `clean` deletes frames that the planner is done with.
     """
 
     address: str = "ipc:///tmp/simengine-planner.sock"
@@ -47,6 +50,9 @@ class BridgeConfig:
     retries: int = 1
     server_key_file: str | None = None
     in_process: str | None = None
+    transport: str = "socket"
+    folder: str | None = None
+    clean: bool = True
 
 
 @dataclass

@@ -1,0 +1,1 @@
+"""The bridge as files in a shared folder: the protocol of the published WorldEngine, either half of it."""
