@@ -133,6 +133,13 @@ def test_the_human_filter_sets_exactly_the_failed_columns() -> None:
     np.testing.assert_array_equal(filtered.score, [1.0, 1.0, 1.0])
 
 
+@both
+def test_a_failing_human_excuses_no_lack_of_progress(mode: str) -> None:
+    scene = extended_scene(parameters=MODES[mode], human_states=straight_states(y=-10.0))
+    batch = epdms_batch(np.stack([straight_states(), straight_states(speed=2.0)]), scene)
+    assert batch.ego_progress[1] == pytest.approx(0.25)
+
+
 def test_the_human_is_scored_without_a_past_and_alone() -> None:
     # A human with this past would fail history comfort; without it nobody is excused.
     rough = past()

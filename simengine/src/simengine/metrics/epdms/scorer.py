@@ -97,34 +97,45 @@ def epdms_batch(
     """
     columns, first_on_red, pdm = _measure(states, scene, pairwise, threads)
     if scene.human_states is not None:
-        # The logged drive is scored alone and without a past, so its progress and comfort are full.
-        alone = replace(scene, human_states=None, past=np.zeros((0, STATE_SIZE)), unknown={})
-        human, _, _ = _measure(scene.human_states[None], alone, False, threads)
-        columns = excuse(columns, {name: float(values[0]) for name, values in human.items()})
-    reasons = dict(scene.unknown)
-    columns[EXTENDED_COMFORT] = np.full(len(states), np.nan)
-    shift = overlap_shift(previous.elapsed, scene.pdm.dt, scene.parameters) if previous else None
-    if previous is None:
-        reasons[EXTENDED_COMFORT] = "there is no frame before"
-    elif shift is None:
-        reasons[EXTENDED_COMFORT] = f"the frame before is {previous.elapsed:.3f} s away"
-    else:
-        require_shape(
-            "previous.states", previous.states[..., :, :], (*previous.states.shape[:-2], *states.shape[1:])
-        )
-        columns[EXTENDED_COMFORT] = extended_comfort(
-            states,
-            previous.states,
-            shift,
-            rear_axle_to_center=scene.pdm.vehicle.rear_axle_to_center,
-            dt=scene.pdm.dt,
-            parameters=scene.parameters,
-            threads=threads,
-        )
+        columns = excuse(columns, _human(scene.human_states, scene, threads))
+    columns[EXTENDED_COMFORT], reason = _between_frames(states, scene, previous, threads)
+    reasons = dict(scene.unknown) | ({EXTENDED_COMFORT: reason} if reason else {})
     for name in scene.unknown:
         columns[name] = np.full(len(states), np.nan)
     score = epdms_score(columns, scene.parameters)
     return EpdmsBatch(**columns, score=score, first_on_red=first_on_red, pdm=pdm, reasons=reasons)
+
+
+def _human(states: np.ndarray, scene: EpdmsScene, threads: int | None) -> dict[str, float]:
+    """Return the sub-scores of the logged drive, scored alone and without a past."""
+    alone = replace(scene, past=np.zeros((0, STATE_SIZE)))
+    columns, _, _ = _measure(states[None], alone, False, threads)
+    # Measured by nobody but itself, it has full progress whatever else it fails.
+    return {name: float(values[0]) for name, values in columns.items()} | {"ego_progress": 1.0}
+
+
+def _between_frames(
+    states: np.ndarray, scene: EpdmsScene, previous: PreviousFrame | None, threads: int | None
+) -> tuple[np.ndarray, str]:
+    """Return extended comfort (P,), and why it is unknown ("" if it is known)."""
+    unknown = np.full(len(states), np.nan)
+    if previous is None:
+        return unknown, "there is no frame before"
+    shift = overlap_shift(previous.elapsed, scene.pdm.dt, scene.parameters)
+    if shift is None:
+        return unknown, f"the frame before is {previous.elapsed:.3f} s away"
+    expected = states.shape if previous.states.ndim == 3 else states.shape[1:]
+    require_shape("previous.states", previous.states, expected)
+    comfort = extended_comfort(
+        states,
+        previous.states,
+        shift,
+        rear_axle_to_center=scene.pdm.vehicle.rear_axle_to_center,
+        dt=scene.pdm.dt,
+        parameters=scene.parameters,
+        threads=threads,
+    )
+    return comfort, ""
 
 
 def _measure(
