@@ -1,0 +1,49 @@
+"""Time to collision within bound (TTC) of many sequences at once; the twin of `metrics.pdm.ttc`."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from simengine.gpu.areas import EgoAreas
+from simengine.gpu.contacts import Contacts, Traffic, angle_to
+from simengine.gpu.ego_geometry import EgoGeometry
+from simengine.gpu.verdicts import Violations, excuse_groups, first_contacts, not_excused, order_of
+from simengine.metrics.pdm.parameters import PdmParameters
+
+
+def time_to_collision(
+    ego: EgoGeometry, traffic: Traffic, contacts: Contacts, areas: EgoAreas, parameters: PdmParameters
+) -> tuple[torch.Tensor, Violations]:
+    """Return TTC (P,) and its first violations; `contacts` are those of `ego`, projections included."""
+    tracks, looks = max(traffic.num_tracks, 1), traffic.num_looks
+    seen = ego.speed.view(-1)[contacts.at] >= parameters.ttc_stopped_speed
+    if parameters.ttc_whole_look_ahead:
+        seen &= contacts.state < traffic.num_frames - traffic.last_ahead
+    contacts = contacts.select(seen.nonzero().squeeze(1))
+    bad = _violates(ego, traffic, contacts, areas, parameters)
+    group, groups = excuse_groups(
+        contacts,
+        ends=parameters.excuse_ends_with_contact,
+        rows=ego.count,
+        states=ego.num_states,
+        tracks=tracks,
+    )
+    counted = not_excused(bad, order_of(contacts, looks, tracks), group, groups)
+    kind = torch.zeros_like(contacts.row)
+    first = first_contacts(contacts, counted, kind, rows=ego.count, looks=looks, tracks=tracks)
+    return (~first.found).double(), first.violations(traffic.ahead[first.look])
+
+
+def _violates(
+    ego: EgoGeometry, traffic: Traffic, contacts: Contacts, areas: EgoAreas, parameters: PdmParameters
+) -> torch.Tensor:
+    at = contacts.at
+    x, y, cos, sin = (values.view(-1)[at] for values in (ego.x, ego.y, ego.cos, ego.sin))
+    if parameters.ttc_from_moved_ego:
+        far = ego.speed.view(-1)[at] * traffic.times[contacts.look]
+        x, y = x + far * cos, y + far * sin
+    angle = angle_to(x, y, cos, sin, *traffic.boxes[:2, contacts.box])
+    exposed = (areas.multiple_lanes | areas.non_drivable | areas.in_intersection).view(-1)[at]
+    ahead = angle < np.deg2rad(parameters.ahead_angle_deg)
+    return ahead | (exposed & ~(angle > np.deg2rad(parameters.behind_angle_deg)))
