@@ -106,6 +106,6 @@ def simulate(state, poses, dt=0.1, wheel_base=3.089, jerk_penalty=False, first_s
         car[7] = first_steering
     for t in range(len(poses) - 1):
         acceleration, rate = command(car, poses, speeds, curvatures, t, dt)
-        car = bicycle(car, acceleration, rate, wheel_base, round(dt * 1e6) * 1e-6)
+        car = bicycle(car, acceleration, rate, wheel_base, dt)
         states.append(car)
     return np.stack(states)

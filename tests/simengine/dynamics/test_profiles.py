@@ -1,5 +1,7 @@
 """Speed and curvature fits: the recursions against dense least squares."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -48,20 +50,33 @@ def test_another_spacing_of_poses():
         np.testing.assert_allclose(speeds, oracle.speed_profile(path, 0.5), atol=1e-11)
 
 
-def test_curvature_of_a_standing_car_loses_no_digits():
-    # Twice the turns at the same tiny speeds are exactly twice the curvatures, and a power of two changes no digit.
-    # Where elimination cancels, digits depend on the scale.
-    speeds = np.full(40, 1e-12)
-    poses = make_paths("creeping", 1)[0]
-    pivots, single, double = np.empty(40), np.empty(40), np.empty(40)
-    fit_curvatures(poses, speeds, 0.1, pivots, single)
-    fit_curvatures(poses * 2.0, speeds, 0.1, pivots, double)
-    np.testing.assert_allclose(double, 2.0 * single, rtol=1e-12)
-    # The data hardly weighs more than the 1e-10 that ties the first curvature to zero: one curvature for all,
-    # sum(w t) / (sum(w^2) + 1e-10) with w = v dt and t the turn of each interval.
-    distance, turns = 1e-13, np.diff(poses[:, 2])
-    expected = (distance * turns).sum() / (40 * distance**2 + 1e-10)
-    np.testing.assert_allclose(single, expected, rtol=1e-4)
+def exact_curvatures(speeds, turns, dt):
+    """Solve the tridiagonal system of `fit_curvatures` in fractions."""
+    link = Fraction(1e-2) / Fraction(dt * dt)
+    distance = [Fraction(v * dt) for v in speeds]
+    diagonal = [d * d + 2 * link for d in distance]
+    diagonal[0] += Fraction(1e-10) - link
+    diagonal[-1] -= link
+    right = [d * Fraction(t) for d, t in zip(distance, turns, strict=True)]
+    for i in range(1, len(right)):
+        diagonal[i] -= link * link / diagonal[i - 1]
+        right[i] += link / diagonal[i - 1] * right[i - 1]
+    solution = [right[-1] / diagonal[-1]]
+    for i in range(len(right) - 2, -1, -1):
+        solution.insert(0, (right[i] + link * solution[0]) / diagonal[i])
+    return np.array([float(k) for k in solution])
+
+
+@pytest.mark.parametrize("speed", [0.0, 1e-12, 1e-6, 1e-5, 1e-3, 10.0])
+def test_curvatures_of_slow_cars_lose_no_digits(speed):
+    # Elimination that forms differences of nearly equal pivots keeps about six digits here.
+    rng = np.random.default_rng(0)
+    speeds = speed * rng.uniform(0.5, 1.5, 20)
+    poses = np.cumsum(rng.uniform(0.0, 0.1, (21, 3)), axis=0)
+    pivots, curvatures = np.empty(20), np.empty(20)
+    fit_curvatures(poses, speeds, 0.1, pivots, curvatures)
+    exact = exact_curvatures(speeds, np.diff(poses[:, 2]), 0.1)
+    np.testing.assert_allclose(curvatures, exact, rtol=1e-13)
 
 
 def test_profiles_do_not_depend_on_the_frame():

@@ -58,28 +58,13 @@ def simulate(
     if rules.steering_from_yaw_rate:
         start = initial_steering(start, vehicle.wheel_base)
     origin = tuple(float(value) for value in frame)
-    speeds, curvatures, wheel_base, model_dt = (
-        profile.speeds,
-        profile.curvatures,
-        vehicle.wheel_base,
-        model_step(dt),
-    )
+    speeds, curvatures, wheel_base = profile.speeds, profile.curvatures, vehicle.wheel_base
     for_rows(
-        lambda *rows: _drive(
-            *rows, start, poses, origin, speeds, curvatures, wheel_base, dt, model_dt, states
-        ),
+        lambda *rows: _drive(*rows, start, poses, origin, speeds, curvatures, wheel_base, dt, states),
         len(poses),
         threads,
     )
     return states
-
-
-def model_step(dt: float) -> float:
-    """Return the time step of the bicycle model for poses `dt` apart [s].
-
-    NAVSIM converts integer microseconds; the last bit differs from `dt`, and scores are compared to its own.
-    """
-    return round(dt * 1e6) * 1e-6
 
 
 def check_plans(shape: tuple[int, ...], steps: int) -> None:
@@ -108,12 +93,12 @@ def to_world(origin, x, y, yaw):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _drive(first, last, start, poses, origin, speeds, curvatures, wheel_base, dt, model_dt, states):  # type: ignore[no-untyped-def]
+def _drive(first, last, start, poses, origin, speeds, curvatures, wheel_base, dt, states):  # type: ignore[no-untyped-def]
     final = speeds.shape[1] - 1
     for b in range(first, last):
         car, row = start, curvatures[b]
         for t in range(states.shape[1] - 1):
             pose = to_world(origin, poses[b, t, 0], poses[b, t, 1], poses[b, t, 2])
             acceleration, steering_rate = command(car, pose, speeds[b, min(t + HORIZON, final)], row, t, dt)
-            car = advance(car, acceleration, steering_rate, wheel_base, model_dt)
+            car = advance(car, acceleration, steering_rate, wheel_base, dt)
             write_car(car, states[b, t + 1])
