@@ -55,6 +55,8 @@ class AreaKind(str, Enum):
     WALKWAY = "walkway"
     CARPARK = "carpark"
     DRIVABLE = "drivable"
+    GENERIC_DRIVABLE = "generic_drivable"
+    """Paved, but to the scores no place to drive: nuPlan's layer of that name."""
     STOP_LINE = "stop_line"
 
 

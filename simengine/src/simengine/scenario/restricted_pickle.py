@@ -7,12 +7,13 @@ built from checked shapes, types and bytes; a file cannot reach numpy's own stat
 
 from __future__ import annotations
 
+import io
 import math
 import pickle
 import re
 import struct
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import BinaryIO
 
@@ -135,9 +136,9 @@ def _admitted_names() -> dict[tuple[str, str], object]:
 class _RestrictedUnpickler(pickle.Unpickler):
     """Unpickler that looks names up in a fixed table."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, lists: Collection[tuple[str, str]] = ()) -> None:
         super().__init__(file)
-        self._names = _admitted_names()
+        self._names = _admitted_names() | dict.fromkeys(lists, list)
 
     def find_class(self, module: str, name: str) -> object:
         """Return the admitted object, or refuse without importing anything."""
@@ -183,18 +184,37 @@ def load_pickle(path: Path) -> object:
     path = Path(path)
     try:
         with path.open("rb") as file:
-            return _finished(_RestrictedUnpickler(file).load(), {})
+            return _load(file, str(path))
+    except OSError as error:
+        raise ScenarioFormatError(
+            f"{path}: cannot be read ({error.strerror}), expected a pickle file"
+        ) from None
+
+
+def loads_pickle(content: bytes, source: str, lists: Collection[tuple[str, str]] = ()) -> object:
+    """Return what a pickle in memory holds if it is data only, as `load_pickle` does for files.
+
+    Args:
+        content: the pickle.
+        source: where it came from, for messages.
+        lists: further (module, name) pairs that are read as plain lists; nothing of theirs is imported.
+
+    Raises:
+        ScenarioFormatError: it is truncated, no pickle, or names anything else.
+    """
+    return _load(io.BytesIO(content), source, lists)
+
+
+def _load(file: BinaryIO, source: str, lists: Collection[tuple[str, str]] = ()) -> object:
+    try:
+        return _finished(_RestrictedUnpickler(file, lists).load(), {})
     except _ForbiddenNameError as error:
         raise ScenarioFormatError(
-            f"{path}: the pickle asks for {error}, expected numpy arrays and plain containers only; it was not "
+            f"{source}: the pickle asks for {error}, expected numpy arrays and plain containers only; it was not "
             "run: do not trust this file, or re-save it as plain data"
         ) from None
     except _MALFORMED as error:
         raise ScenarioFormatError(
-            f"{path}: not a readable pickle ({type(error).__name__}: {error}), expected a complete pickle of "
+            f"{source}: not a readable pickle ({type(error).__name__}: {error}), expected a complete pickle of "
             "plain data: copy the file again"
-        ) from None
-    except OSError as error:
-        raise ScenarioFormatError(
-            f"{path}: cannot be read ({error.strerror}), expected a pickle file"
         ) from None
