@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, fields
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -14,6 +14,35 @@ from simengine.metrics.episode import SUB_SCORES, EpisodeScore
 
 NAN = float("nan")
 SCORE_COLUMNS = (*SUB_SCORES, "score", "success")
+
+
+class Row(Protocol):
+    """What tables and summaries need of a row, whatever its score columns; see `ScoreRow` for the fields."""
+
+    @property
+    def token(self) -> str:
+        """Scenario id."""
+        ...
+
+    @property
+    def status(self) -> Literal["ok", "failed"]:
+        """Whether there is a score."""
+        ...
+
+    @property
+    def score(self) -> float:
+        """The total."""
+        ...
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Why a value is missing or limited, by column."""
+        ...
+
+    @property
+    def error(self) -> str:
+        """Why there is no score."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from simengine.metrics.row import SCORE_COLUMNS, ScoreRow, is_known
+from simengine.metrics.row import SCORE_COLUMNS, Row, is_known
 
 RESAMPLES = 2000
 CHUNK = 100
@@ -24,19 +24,19 @@ def bootstrap_interval(values: np.ndarray, seed: int = 0, level: float = 0.95) -
     return float(low), float(high)
 
 
-def summarize(rows: Sequence[ScoreRow]) -> dict:
-    """Return counts, labels and per column mean, interval and number of known values; None where unknown.
+def summarize(rows: Sequence[Row], columns: Sequence[str] = SCORE_COLUMNS) -> dict:
+    """Return counts, labels and per score column mean, interval and number of known values; None where unknown.
 
     Failed rows have no scores: they count as failed, never as zeros. `unscored` rows are ok rows whose
     total score is not known.
     """
     ok = [row for row in rows if row.status == "ok"]
-    columns = {}
-    for name in SCORE_COLUMNS:
+    found = {}
+    for name in columns:
         values = np.array([v for row in ok if is_known(v := getattr(row, name))])
         low, high = bootstrap_interval(values) if len(values) else (None, None)
         mean = float(values.mean()) if len(values) else None
-        columns[name] = {"mean": mean, "low": low, "high": high, "n": len(values)}
+        found[name] = {"mean": mean, "low": low, "high": high, "n": len(values)}
     labels = {name: sorted({getattr(row, name) for row in ok}) for name in ("mode", "protocol", "traffic")}
     return {
         "counts": {
@@ -45,7 +45,7 @@ def summarize(rows: Sequence[ScoreRow]) -> dict:
             "failed": len(rows) - len(ok),
             "unscored": sum(not is_known(row.score) for row in ok),
         },
-        "columns": columns,
+        "columns": found,
         "interval": {"level": 0.95, "method": "percentile bootstrap", "resamples": RESAMPLES, "seed": 0},
         **labels,
     }

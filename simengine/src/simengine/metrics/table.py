@@ -9,16 +9,17 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from simengine.errors import ScenarioFormatError
 from simengine.files.atomic import write_atomically
 from simengine.metrics.episode import SUB_SCORES
-from simengine.metrics.row import FLOAT_FIELDS, NAN, SCORE_COLUMNS, ScoreRow, is_known
+from simengine.metrics.row import FLOAT_FIELDS, NAN, SCORE_COLUMNS, Row, ScoreRow, is_known
 from simengine.metrics.summary import summarize
 
 COLUMNS = (
@@ -39,28 +40,30 @@ COLUMNS = (
 COMPAT_COLUMNS = ("token", "step", *SUB_SCORES, "score", "first_violation_step")
 COMPAT_STEP = 11
 
+AnyRow = TypeVar("AnyRow", bound=Row)
 
-def sort_rows(rows: Iterable[ScoreRow]) -> list[ScoreRow]:
+
+def sort_rows(rows: Iterable[AnyRow]) -> list[AnyRow]:
     """Return rows by token; the last of several rows of one token wins."""
     return [row for _, row in sorted({row.token: row for row in rows}.items())]
 
 
-def scores_csv(rows: Iterable[ScoreRow]) -> bytes:
+def scores_csv(rows: Iterable[Row], columns: Sequence[str] = COLUMNS) -> bytes:
     """Return the bytes of `scores.csv`: one line per token, empty cells for what is not known."""
-    lines = [[_cell(getattr(row, name), name) for name in COLUMNS] for row in sort_rows(rows)]
-    return _csv(COLUMNS, lines)
+    lines = [[_cell(getattr(row, name), name) for name in columns] for row in sort_rows(rows)]
+    return _csv(columns, lines)
 
 
-def scores_hash(rows: Iterable[ScoreRow]) -> str:
+def scores_hash(rows: Iterable[Row], columns: Sequence[str] = COLUMNS) -> str:
     """Return 16 hex digits over the bytes of `scores.csv`."""
-    return hashlib.sha256(scores_csv(rows)).hexdigest()[:16]
+    return hashlib.sha256(scores_csv(rows, columns)).hexdigest()[:16]
 
 
-def write_scores_csv(path: Path, rows: Iterable[ScoreRow]) -> str:
+def write_scores_csv(path: Path, rows: Iterable[Row], columns: Sequence[str] = COLUMNS) -> str:
     """Write `scores.csv` and return its hash."""
     rows = sort_rows(rows)
-    write_atomically(path, scores_csv(rows))
-    return scores_hash(rows)
+    write_atomically(path, scores_csv(rows, columns))
+    return scores_hash(rows, columns)
 
 
 def read_scores_csv(path: Path) -> list[ScoreRow]:
@@ -99,14 +102,19 @@ def write_compat_csv(path: Path, rows: Iterable[ScoreRow]) -> None:
     write_atomically(path, _csv(COMPAT_COLUMNS, lines))
 
 
-def write_summary_json(path: Path, rows: Iterable[ScoreRow]) -> None:
+def write_summary_json(
+    path: Path,
+    rows: Iterable[Row],
+    columns: Sequence[str] = COLUMNS,
+    score_columns: Sequence[str] = SCORE_COLUMNS,
+) -> None:
     """Write means with bootstrap intervals, counts and the hash of the table as `summary.json`."""
     rows = sort_rows(rows)
-    content = summarize(rows) | {"scores_hash": scores_hash(rows)}
+    content = summarize(rows, score_columns) | {"scores_hash": scores_hash(rows, columns)}
     write_atomically(path, (json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n").encode())
 
 
-def _csv(header: tuple[str, ...], lines: list[list[str]]) -> bytes:
+def _csv(header: Sequence[str], lines: list[list[str]]) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import shapely
 
@@ -18,6 +20,7 @@ from simengine.metrics.epdms.extended_comfort import overlap_shift
 from simengine.metrics.epdms.filters import smooth
 from simengine.metrics.epdms.history_comfort import history_comfort
 from simengine.metrics.epdms.motion import acceleration_at_center, motion
+from simengine.metrics.epdms.parameters import EpdmsParameters
 from simengine.metrics.epdms.scene import EpdmsScene
 from simengine.metrics.epdms.scorer import EpdmsBatch, PreviousFrame
 
@@ -33,7 +36,7 @@ def extended_blames_of(
         batch: the sub-scores, whose row `drive.row` is asked about.
         scene: what they were scored against.
         drive: that row.
-        previous: the frame before, as it was given to the scorer; all rows share it.
+        previous: the frame before, as it was given to the scorer.
     """
     values = {name: float(column[drive.row]) for name, column in batch.columns.items()}
     crossing = drive.batch.areas.center_in_intersection[drive.row]
@@ -53,11 +56,18 @@ def extended_blames_of(
     if values[HISTORY] < 1.0:
         soft.append(_history(drive, scene))
     if values[EXTENDED_COMFORT] < 1.0 and previous is not None:
-        soft.append(unlike_before(drive, scene, previous))
+        lever = scene.pdm.vehicle.rear_axle_to_center
+        soft.append(
+            unlike_before(drive.states, _own(previous, drive.row), scene.pdm.dt, lever, scene.parameters)
+        )
     if values[PROGRESS] < 1.0:
         lost = {name: values[name] for name in MULTIPLIERS if values[name] < 1.0}
         soft.append(little_progress(drive, values, {} if scene.parameters.clipped_progress else lost))
     return in_order(hard, soft)
+
+
+def _own(previous: PreviousFrame, row: int) -> PreviousFrame:
+    return previous if previous.states.ndim == 2 else replace(previous, states=previous.states[row])
 
 
 def on_red(drive: Drive, scene: EpdmsScene, frame: int) -> Blame:
@@ -131,13 +141,25 @@ def _history(drive: Drive, scene: EpdmsScene) -> Blame:
     return discomfort(HISTORY, found, 0, scene.pdm.dt, len(scene.past))
 
 
-def unlike_before(drive: Drive, scene: EpdmsScene, previous: PreviousFrame) -> Blame:
-    """Return in which series the plan differs too much from that of the frame before."""
-    parameters, dt = scene.parameters, scene.pdm.dt
+def unlike_before(
+    states: np.ndarray,
+    previous: PreviousFrame,
+    dt: float,
+    rear_axle_to_center: float,
+    parameters: EpdmsParameters,
+) -> Blame:
+    """Return in which series a plan differs too much from that of the frame before.
+
+    Args:
+        states: (S, 11) simulated from the plan.
+        previous: the frame before, with states (S, 11); a pair with this one.
+        dt: time between states [s].
+        rear_axle_to_center: lever at which accelerations are judged [m].
+        parameters: limits and filters.
+    """
     shift = overlap_shift(previous.elapsed, dt, parameters)
-    before = previous.states if previous.states.ndim == 2 else previous.states[drive.row]
-    now = _felt(drive.states[:-shift], scene)
-    then = _felt(before[shift:], scene)
+    now = _felt(states[:-shift], dt, rear_axle_to_center, parameters)
+    then = _felt(previous.states[shift:], dt, rear_axle_to_center, parameters)
     limits = {
         "acceleration": (parameters.acceleration_difference, "m/s^2"),
         "jerk": (parameters.jerk_difference, "m/s^3"),
@@ -162,11 +184,13 @@ def unlike_before(drive: Drive, scene: EpdmsScene, previous: PreviousFrame) -> B
     return Blame(EXTENDED_COMFORT, 0.0, detail=detail, account=account, numbers=numbers)
 
 
-def _felt(states: np.ndarray, scene: EpdmsScene) -> dict[str, np.ndarray]:
-    rules, dt, moved = scene.parameters.extended, scene.pdm.dt, motion(states[None])
+def _felt(
+    states: np.ndarray, dt: float, rear_axle_to_center: float, parameters: EpdmsParameters
+) -> dict[str, np.ndarray]:
+    rules, moved = parameters.extended, motion(states[None])
     lon, lat = moved.longitudinal, moved.lateral
     if rules.centripetal:
-        lon, lat = acceleration_at_center(moved, scene.pdm.vehicle.rear_axle_to_center, rules, dt)
+        lon, lat = acceleration_at_center(moved, rear_axle_to_center, rules, dt)
     size = np.hypot(lon, lat)
     return {
         "acceleration": smooth(size, rules.acceleration_window, 2),
