@@ -4,9 +4,16 @@ import numpy as np
 import pytest
 
 from factories import make_straight_map
+from oracles import pdm_closed as oracle
 from simengine.datatypes.map import Lane, VectorMap
 from simengine.datatypes.observation import DrivingCommand
-from simengine.map.route import driving_commands, path_centerline, route_centerline, route_lanes
+from simengine.map.route import (
+    cheapest_path,
+    driving_commands,
+    path_centerline,
+    route_centerline,
+    route_lanes,
+)
 
 
 def fork() -> VectorMap:
@@ -108,3 +115,20 @@ def test_cycles_end(count: int) -> None:
     loop = {"a": lane("a", [[0, 0], [5, 0]], ("a", "b")), "b": lane("b", [[5, 0], [0, 0]], ("a",))}
     line = route_centerline(VectorMap(lanes=loop), ("a", "b", "c")[:count], np.zeros(3))
     assert len(line) == 2 * count
+
+
+def test_the_cheapest_path_is_that_of_plain_lists():
+    rng = np.random.default_rng(9)
+    reached = ties = 0
+    for _ in range(400):
+        names = [f"n{i}" for i in range(rng.integers(5, 12))]
+        successors = {i: list(rng.permutation(names)[: rng.integers(0, 4)]) for i in names}
+        # Few different prices make many ties.
+        cost = {i: float(rng.integers(1, 4)) for i in names}
+        goals = frozenset(rng.choice(names[1:], 1)) if rng.random() < 0.8 else frozenset()
+        path = cheapest_path(names[0], goals, successors, cost)
+        assert path == oracle.cheapest_path(names[0], goals, successors, cost)
+        reached += path[-1] in goals
+        ties += path != cheapest_path(names[0], goals, {i: s[::-1] for i, s in successors.items()}, cost)
+    assert reached > 100
+    assert ties > 5, "the order of successors decides between equals"

@@ -23,8 +23,8 @@ class PdmClosedPolicy:
 
     Args:
         scenario: gives map, lights, route and sizes.
-        parameters: how to drive; with fresh leads by default, since the published first step would brake hard at
-            every decision.
+        parameters: how to drive; with fresh leads by default, since the published first step of every plan brakes
+            for nothing.
 
     Raises:
         MapQueryError: there is neither a route nor a logged path to follow.
