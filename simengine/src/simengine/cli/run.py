@@ -18,11 +18,13 @@ from simengine.cli.progress import track_rows
 from simengine.cli.report import write_run_report
 from simengine.config.build import build_worker, check, open_handles, output_dir, planner_identity
 from simengine.config.compose import compose_run, presets, to_yaml
+from simengine.config.rewards import reward_identity
 from simengine.config.schema import RunConfig
 from simengine.errors import ConfigError
 from simengine.metrics.console import print_scores
 from simengine.metrics.row import ScoreRow
 from simengine.metrics.table import write_compat_csv, write_scores_csv, write_summary_json
+from simengine.rewards.pdms_pkl import index_folder, write_pdms_index
 from simengine.runner.local import run_sequential
 from simengine.runner.process_pool import run_processes
 from simengine.runner.run_directory import RunDirectory
@@ -61,7 +63,7 @@ def execute(arguments: argparse.Namespace) -> int:
     directory = RunDirectory(output_dir(config))
     console = Console(stderr=True)
     with console.status("waiting for the planner"):
-        fingerprint = _fingerprint(config) | {"planner": planner_identity(config)}
+        fingerprint = _fingerprint(config) | {"planner": planner_identity(config)} | reward_identity(config)
     directory.open(fingerprint, resume=config.resume)
     directory.write(directory.root / "config.yaml", to_yaml(config))
     directory.write(directory.root / "run.json", json.dumps(_provenance(), indent=1))
@@ -101,6 +103,9 @@ def _conclude(config: RunConfig, directory: RunDirectory, rows: list[ScoreRow]) 
         if config.report:
             write_run_report(root, config, rows)
         print_scores(rows)
+    if config.rewards.vocabulary is not None and config.rewards.format != "native":
+        files = index_folder(directory.pdms_pkl, root)
+        write_pdms_index(root / f"all_scenes_pdm_pkl_paths_{config.traffic}.csv", files)
     for row in failed if config.metric == "none" else []:
         print(f"failed {row.token}: {row.error}")
     print(f"results in {root}")

@@ -18,12 +18,15 @@ from simengine.bridge.files.client import FilesClient
 from simengine.bridge.files.folder import RunFolder
 from simengine.bridge.in_process import InProcessClient
 from simengine.bridge.planner import Planner, PlannerConnection
+from simengine.config.rewards import check_rewards, make_recorder
 from simengine.config.schema import RunConfig
 from simengine.dynamics.tracking import make_tracker
 from simengine.errors import ConfigError
 from simengine.render.build import make_backend
 from simengine.render.renderer import SceneRenderer
 from simengine.render.rig import nuplan_rig
+from simengine.rewards.modes import REWARD_MODES
+from simengine.runner.rewards import FORMATS
 from simengine.runner.run_directory import RunDirectory
 from simengine.runner.worker import Handle, PolicySource, Worker, WorkerSettings
 from simengine.scenario.scenario import Scenario
@@ -42,6 +45,8 @@ CHOICES = {
     "record.cameras": ("front", "all", "none"),
     "bridge.transport": ("socket", "files"),
     "protocol.name": ("navsim",),
+    "rewards.mode": REWARD_MODES,
+    "rewards.format": FORMATS,
 }
 
 
@@ -63,6 +68,7 @@ def check(config: RunConfig) -> None:
     if config.ego == "planner" and config.render.backend == "none":
         raise ConfigError("ego=planner needs images but render.backend is none, expected cpu, gsplat or auto")
     Protocol(**vars(config.protocol))
+    check_rewards(config)
     if config.ego == "planner" and config.bridge.transport == "files":
         _check_files(config)
 
@@ -118,7 +124,8 @@ def build_worker(config: RunConfig) -> Worker:
         record_cameras=cameras,
         keep_records=config.record.rollouts,
     )
-    return Worker(simulation, _policy_source(config), RunDirectory(output_dir(config)), settings)
+    directory = RunDirectory(output_dir(config))
+    return Worker(simulation, _policy_source(config), directory, settings, make_recorder(config))
 
 
 def _render_threads(config: RunConfig) -> int | None:

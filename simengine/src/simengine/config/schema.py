@@ -64,6 +64,20 @@ class RecordConfig:
 
 
 @dataclass
+class RewardsConfig:
+    """Scores of a whole vocabulary at every decision; see docs/rewards.md.
+
+    Off unless `vocabulary` names a .npy file of plans, `vocabulary_dt` seconds between their poses. `mode` is navsim_v1,
+    corrected or worldengine_v1; `format` is native, pdms_pkl or both.
+    """
+
+    vocabulary: str | None = None
+    vocabulary_dt: float = 0.1
+    mode: str = "navsim_v1"
+    format: str = "native"
+
+
+@dataclass
 class RunConfig:
     """One run of `simengine run`.
 
@@ -106,3 +120,4 @@ class RunConfig:
     render: RenderConfig = field(default_factory=RenderConfig)
     bridge: BridgeConfig = field(default_factory=BridgeConfig)
     record: RecordConfig = field(default_factory=RecordConfig)
+    rewards: RewardsConfig = field(default_factory=RewardsConfig)

@@ -32,6 +32,15 @@ class RunDirectory:
         """Return the path of the observation log of `token`."""
         return self.root / "observations" / f"{token}.npz"
 
+    def rewards(self, token: str) -> Path:
+        """Return the path of the rewards of `token` in the native format."""
+        return self.root / "rewards" / f"{token}.npz"
+
+    @property
+    def pdms_pkl(self) -> Path:
+        """The folder of rewards in the original's format."""
+        return self.root / "pdms_pkl"
+
     def failure(self, token: str) -> Path:
         """Return the path of the traceback of `token`, if it failed."""
         return self.root / "failures" / f"{token}.txt"
@@ -41,7 +50,7 @@ class RunDirectory:
 
         Args:
             fingerprint: everything results depend on, as JSON values.
-            resume: keep finished rows; otherwise they are deleted.
+            resume: keep finished rows and rewards; otherwise they are deleted.
 
         Raises:
             ConfigError: the folder holds results of another configuration.
@@ -55,8 +64,9 @@ class RunDirectory:
                 "choose another output_dir, or resume=false to start over"
             )
         if not resume:
-            for stale in self.root.glob("rows/*.json"):
-                stale.unlink()
+            for pattern in ("rows/*.json", "rewards/*.npz", "pdms_pkl/*_scores.pkl"):
+                for stale in self.root.glob(pattern):
+                    stale.unlink()
         self.write(path, text)
 
     def write(self, path: Path, text: str) -> None:

@@ -14,6 +14,7 @@ from simengine.datatypes.record_io import save_record
 from simengine.metrics.episode import score_record
 from simengine.metrics.row import ScoreRow, failed_row, row_of
 from simengine.runner.observations import ObservationCollector
+from simengine.runner.rewards import RewardRecorder
 from simengine.runner.run_directory import RunDirectory
 from simengine.scenario.scenario import Scenario
 from simengine.sim.loop import Simulation
@@ -76,11 +77,13 @@ class Worker:
         policies: PolicySource,
         directory: RunDirectory,
         settings: WorkerSettings,
+        rewards: RewardRecorder | None = None,
     ) -> None:
         self._simulation = simulation
         self._policies = policies
         self._directory = directory
         self._settings = settings
+        self._rewards = rewards
 
     def close(self) -> None:
         """Release connections."""
@@ -114,6 +117,7 @@ class Worker:
         scenario = simulation.episode.scenario
         policy = self._policies.make(scenario, simulation)
         collector = ObservationCollector(settings.record_cameras)
+        rewards = self._rewards and self._rewards.start(scenario, simulation.episode.traffic)
         plans: list[Plan] = []
         try:
             for _ in range(simulation.protocol.num_decisions):
@@ -121,10 +125,15 @@ class Worker:
                 plan = policy.plan(observation, state)
                 collector.add(observation)
                 plans.append(plan)
+                if rewards:
+                    rewards.add(state, plan)
                 is_last = len(plans) == simulation.protocol.num_decisions
                 state = simulation.finish(state, plan) if is_last else simulation.step(state, plan)
         finally:
             self._policies.finish(scenario.token)
+        if rewards:
+            rewards.finish(state, plans[-1])
+            rewards.save(self._directory)
         labels = self._labels(handle.token)
         record = make_record(
             state, scenario, simulation.protocol, plans, collector.commands, labels["traffic"], labels["seed"]
