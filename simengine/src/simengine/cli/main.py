@@ -6,10 +6,18 @@ import sys
 from collections.abc import Sequence
 
 from simengine import __version__
-from simengine.cli import convert, generate, keys, report, run
+from simengine.cli import convert, explain, generate, keys, report, run, score
 from simengine.entry import run_command
 
-COMMANDS = {"run": run, "convert": convert, "generate": generate, "report": report, "keys": keys}
+COMMANDS = {
+    "run": run,
+    "score": score,
+    "explain": explain,
+    "report": report,
+    "convert": convert,
+    "generate": generate,
+    "keys": keys,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

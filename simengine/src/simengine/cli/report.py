@@ -33,17 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Write report.html from what the run left on disk."""
-    path = arguments.run / "config.yaml"
-    if not path.exists():
-        raise ConfigError(
-            f"{arguments.run} has no config.yaml, expected the folder of a run of `simengine run`"
-        )
-    try:
-        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(RunConfig), OmegaConf.load(path)))
-    except (OmegaConfBaseException, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split("\n")[0].split())
-        raise ConfigError(f"{path} is no configuration of a run ({reason}): run it again") from error
-    assert isinstance(config, RunConfig)
+    config = read_config(arguments.run)
     if not (arguments.run / "scores.csv").exists():
         raise ConfigError(
             f"{arguments.run} has no scores.csv, expected a finished run: run it again to resume"
@@ -51,6 +41,24 @@ def execute(arguments: argparse.Namespace) -> int:
     write_run_report(arguments.run, config, read_scores_csv(arguments.run / "scores.csv"))
     print(f"wrote {arguments.run / 'report.html'}")
     return 0
+
+
+def read_config(run: Path) -> RunConfig:
+    """Return the configuration that the run in folder `run` was started with.
+
+    Raises:
+        ConfigError: there is none, or it is not one of this version.
+    """
+    path = run / "config.yaml"
+    if not path.exists():
+        raise ConfigError(f"{run} has no config.yaml, expected the folder of a run of `simengine run`")
+    try:
+        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(RunConfig), OmegaConf.load(path)))
+    except (OmegaConfBaseException, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split("\n")[0].split())
+        raise ConfigError(f"{path} is no configuration of a run ({reason}): run it again") from error
+    assert isinstance(config, RunConfig)
+    return config
 
 
 def write_run_report(root: Path, config: RunConfig, rows: list[ScoreRow]) -> None:

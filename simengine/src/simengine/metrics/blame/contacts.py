@@ -63,7 +63,7 @@ def _collision(drive: Drive, hit: Hit) -> Blame:
     touch = shapely.intersection(drive.footprint(frame), drive.outline(track, frame)).centroid
     numbers = {
         "kind": _KINDS[kind],
-        "side": _side(drive, frame, touch),
+        "side": "front" if kind is CollisionKind.FRONT else _side(drive, frame, touch),
         **drive.meeting(track, frame),
         "first_seen_speed": float(np.hypot(*seen.first_velocity[track])),
         "contact": [float(touch.x), float(touch.y)],

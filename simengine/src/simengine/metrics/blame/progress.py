@@ -31,8 +31,8 @@ def little_progress(drive: Drive, values: Mapping[str, float], failed: Mapping[s
         "counts_with": dict(failed),
     }
     detail = f"{own:.1f} m of progress where the reference made {reference:.1f} m"
-    account = f"{own:.1f} m along the centre line where {drive.reference} makes {reference:.1f} m"
+    account = f"the reference is {drive.reference}, and the share counts as {share:.2f}"
     if failed:
-        account += f"; it counts with {' and '.join(f'{name} = {value:g}' for name, value in failed.items())}"
+        account += f" with {' and '.join(f'{name} = {value:g}' for name, value in failed.items())}"
     slight = bool(failed) or share >= LITTLE
     return Blame(PROGRESS, end, detail=detail, account=account, numbers=numbers, slight=slight)

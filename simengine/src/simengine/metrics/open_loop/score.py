@@ -12,7 +12,7 @@ from simengine.metrics.episode import score_record
 from simengine.metrics.open_loop.record import STEP, STEPS, open_loop_record
 from simengine.metrics.pdm.from_scenario import Reference, logged_reference
 from simengine.metrics.pdm.parameters import PdmParameters, parameters_of
-from simengine.metrics.row import ScoreRow, row_of
+from simengine.metrics.row import Row, row_of
 from simengine.scenario.scenario import Scenario
 
 MakeReference = Callable[[Scenario, int, PdmParameters], Reference]
@@ -28,7 +28,7 @@ class PlanScore:
         blames: every loss, most severe first.
     """
 
-    row: ScoreRow
+    row: Row
     blames: tuple[Blame, ...]
 
 
