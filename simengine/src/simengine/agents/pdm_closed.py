@@ -6,16 +6,11 @@ from simengine.agents.policy import PLAN_STEPS
 from simengine.datatypes.observation import Observation
 from simengine.datatypes.plan import Plan
 from simengine.datatypes.state import SimState
-from simengine.errors import MapQueryError
 from simengine.geometry import se2
-from simengine.map.route import path_centerline
-from simengine.pdm_closed.inputs import PdmClosedInput, present_agents, usable_route
+from simengine.pdm_closed.inputs import PdmClosedInput, present_agents, route_or_logged_path
 from simengine.pdm_closed.parameters import FRESH_PDM_CLOSED, PdmClosedParameters
 from simengine.pdm_closed.planner import PdmClosedResult, plan_pdm_closed
-from simengine.pdm_closed.roads import RoadNetwork, line_network
 from simengine.scenario.scenario import Scenario
-
-LOG_EXTENSION = 200.0
 
 
 class PdmClosedPolicy:
@@ -32,7 +27,7 @@ class PdmClosedPolicy:
 
     def __init__(self, scenario: Scenario, parameters: PdmClosedParameters = FRESH_PDM_CLOSED) -> None:
         self._scenario, self._parameters = scenario, parameters
-        self._roads, self._route = _something_to_follow(scenario)
+        self._roads, self._route = route_or_logged_path(scenario)
 
     def plan(self, observation: Observation | None, state: SimState) -> Plan:
         """See `EgoPolicy.plan`; the observation is not needed."""
@@ -52,15 +47,3 @@ class PdmClosedPolicy:
             self._scenario.vehicle,
         )
         return plan_pdm_closed(given, self._parameters)
-
-
-def _something_to_follow(scenario: Scenario) -> tuple[RoadNetwork, tuple[str, ...]]:
-    try:
-        return usable_route(scenario)
-    except MapQueryError as no_route:
-        line = path_centerline(scenario.ego.pose, LOG_EXTENSION)
-        if line is None:
-            raise MapQueryError(
-                f"{no_route}; but the logged ego never moves, so there is no path to follow"
-            ) from None
-        return line_network(line, scenario.map), ("path",)

@@ -10,8 +10,11 @@ import numpy as np
 from simengine.datatypes.agents import AgentStates
 from simengine.datatypes.vehicle import VehicleParams
 from simengine.errors import MapQueryError
-from simengine.pdm_closed.roads import RoadNetwork, road_network
+from simengine.map.route import path_centerline
+from simengine.pdm_closed.roads import LINE_NAME, RoadNetwork, line_network, road_network
 from simengine.scenario.scenario import Scenario
+
+LOG_EXTENSION = 200.0
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,23 @@ def usable_route(scenario: Scenario) -> tuple[RoadNetwork, tuple[str, ...]]:
             "use the logged ego instead"
         )
     return roads, route
+
+
+def route_or_logged_path(scenario: Scenario) -> tuple[RoadNetwork, tuple[str, ...]]:
+    """Return the usable route of a scenario, or else its logged path, prolonged by 200 m, as a network of its own.
+
+    Raises:
+        MapQueryError: there is no route and the logged ego never moves.
+    """
+    try:
+        return usable_route(scenario)
+    except MapQueryError as no_route:
+        line = path_centerline(scenario.ego.pose, LOG_EXTENSION)
+        if line is None:
+            raise MapQueryError(
+                f"{no_route}; but the logged ego never moves, so there is no path to follow"
+            ) from None
+        return line_network(line, scenario.map), (LINE_NAME,)
 
 
 def logged_agents(scenario: Scenario, frame: int) -> AgentStates:

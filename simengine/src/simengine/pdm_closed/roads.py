@@ -19,6 +19,7 @@ from simengine.geometry.angles import wrap
 ASSUMED_LANE_WIDTH = 3.5
 ZIGZAG_ANGLE = 1.0
 CHORD = 1.5
+LINE_NAME = "path"
 
 
 @dataclass(frozen=True)
@@ -128,11 +129,10 @@ def road_network(vector_map: VectorMap) -> RoadNetwork:
 
 
 def line_network(line: np.ndarray, vector_map: VectorMap) -> RoadNetwork:
-    """Return a network of a single lane `path`, in a block of that name, along a line (N, 2) not found in the map."""
-    lane = _road_lane(Lane("path", line, np.zeros((0, 2))))
-    return RoadNetwork(
-        vector_map, {"path": lane}, {"path": Block("path", ("path",), lane.polygon, False, (), ())}
-    )
+    """Return a network of a single lane and block `path` along a line (N, 2) that the map does not know."""
+    lane = _road_lane(Lane(LINE_NAME, line, np.zeros((0, 2))))
+    block = Block(LINE_NAME, (LINE_NAME,), lane.polygon, False, (), ())
+    return RoadNetwork(vector_map, {LINE_NAME: lane}, {LINE_NAME: block})
 
 
 def _road_lane(lane: Lane) -> RoadLane:
