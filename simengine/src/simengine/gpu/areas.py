@@ -82,7 +82,7 @@ def upload_areas(scene: PdmScene, device: torch.device) -> AreaMap:
         return torch.from_numpy(np.ascontiguousarray(array)).to(device)
 
     return AreaMap(
-        upload_grid(*index.corner.tolist(), index.cell, rows, columns, device),
+        upload_grid(tuple(index.corner.tolist()), index.cell, rows, columns, device),
         put(inside),
         upload_ranges(index.near_start, device),
         put(index.near // BITS),
@@ -97,9 +97,9 @@ def upload_areas(scene: PdmScene, device: torch.device) -> AreaMap:
 
 def ego_areas(ego: EgoGeometry, areas: AreaMap) -> EgoAreas:
     """Return the area flags of P sequences of S ego states."""
-    found = containing(areas, *_points(ego))
+    found = containing(areas, _points(ego))
     corners, center, rear_axle = found[:, :4], found[:, 4], found[:, 5]
-    nothing = torch.zeros_like(ego.x, dtype=torch.bool)
+    nothing = torch.zeros_like(ego.speed, dtype=torch.bool)
     off_road = ~_meets(corners, areas.surface).all(0)
     return EgoAreas(
         multiple_lanes=_straddles(corners, areas.straddled),
@@ -110,43 +110,40 @@ def ego_areas(ego: EgoGeometry, areas: AreaMap) -> EgoAreas:
     )
 
 
-def containing(areas: AreaMap, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Return the sets (W, ...) of polygons that strictly contain points (...)."""
-    cells = areas.grid.cells(x, y)
+def containing(areas: AreaMap, points: torch.Tensor) -> torch.Tensor:
+    """Return the sets (W, ...) of polygons that strictly contain points (2, ...)."""
+    cells = areas.grid.cells(points)
     found = areas.inside[:, cells]
     point, outline = expand(areas.near, cells.view(-1))
-    inside = _strictly_inside(areas, x.view(-1)[point], y.view(-1)[point], outline)
+    inside = _strictly_inside(areas, points.view(2, -1)[:, point], outline)
     # Every pair of point and polygon occurs once, so that adding a bit sets it.
-    place = areas.word[outline] * x.numel() + point
+    place = areas.word[outline] * cells.numel() + point
     found.view(-1).index_add_(0, place, areas.bit[outline] * inside)
     return found
 
 
-def _points(ego: EgoGeometry) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return x and y (6, P, S) of the four corners, the box centre and the rear axle."""
-    x, y, sides = ego.center_x, ego.center_y, ((ego.cos, -ego.sin), (ego.sin, ego.cos))
-    diagonals = []
-    for along, across in sides:
-        along, across = ego.half_length * along, ego.half_width * across
-        diagonals.append((along + across, along - across))
-    corners = [
-        torch.stack([at + left, at - right, at - left, at + right, at, axle])
-        for at, axle, (left, right) in zip((x, y), (ego.x, ego.y), diagonals, strict=True)
-    ]
-    return corners[0], corners[1]
+def _points(ego: EgoGeometry) -> torch.Tensor:
+    """Return x and y (2, 6, P, S) of the four corners, the box centre and the rear axle."""
+    cos, sin = ego.direction
+    along, across = ego.half_length * ego.direction, ego.half_width * torch.stack([-sin, cos])
+    left, right, center = along + across, along - across, ego.center
+    return torch.stack(
+        [center + left, center - right, center - left, center + right, center, ego.axle], dim=1
+    )
 
 
-def _strictly_inside(areas: AreaMap, x: torch.Tensor, y: torch.Tensor, outline: torch.Tensor) -> torch.Tensor:
-    """Return whether points (K,) are inside the polygons of outlines (K,); a point on an edge is not."""
+def _strictly_inside(areas: AreaMap, points: torch.Tensor, outline: torch.Tensor) -> torch.Tensor:
+    """Return whether points (2, K) are inside the polygons of outlines (K,); a point on an edge is not."""
     pair, edge = expand(areas.edges_of, outline)
-    ax, ay, bx, by = areas.edges[:, edge]
-    x, y = x[pair], y[pair]
-    side = (bx - ax) * (y - ay) - (by - ay) * (x - ax)
-    crossed = ((ay > y) != (by > y)) & ((side > 0.0) == (by > ay))
-    within = (torch.minimum(ax, bx) <= x) & (x <= torch.maximum(ax, bx))
-    within &= (torch.minimum(ay, by) <= y) & (y <= torch.maximum(ay, by))
-    on_edge = (side == 0.0) & within
-    met = torch.zeros(len(outline), dtype=torch.int32, device=x.device)
+    ends, points = areas.edges[:, edge], points[:, pair]
+    a, b = ends[:2], ends[2:]
+    (dx, dy), (px, py) = b - a, points - a
+    side = dx * py - dy * px
+    level = (a[1] > points[1]) != (b[1] > points[1])
+    crossed = level & ((side > 0.0) == (b[1] > a[1]))
+    within = (torch.minimum(a, b) <= points) & (points <= torch.maximum(a, b))
+    on_edge = (side == 0.0) & within.all(0)
+    met = torch.zeros(len(outline), dtype=torch.int32, device=points.device)
     met.index_add_(0, pair, crossed.int() + _ON_EDGE * on_edge.int())
     return (met < _ON_EDGE) & ((met & 1) == 1)
 

@@ -56,12 +56,10 @@ def upload_centerline(centerline: np.ndarray, device: torch.device) -> Centerlin
 def raw_progress(ego: EgoGeometry, line: Centerline) -> torch.Tensor:
     """Return the progress (P,) [m] of the box centre from the first to the last state, at least 0."""
     if line.num_segments == 0:
-        return torch.zeros_like(ego.x[:, 0])
-    x = torch.cat([ego.center_x[:, 0], ego.center_x[:, -1]])
-    y = torch.cat([ego.center_y[:, 0], ego.center_y[:, -1]])
-    size = max(_PAIRS // line.num_segments, 1)
-    parts = zip(x.split(size), y.split(size), strict=True)
-    first, last = torch.cat([locate(px, py, line) for px, py in parts]).chunk(2)
+        return torch.zeros_like(ego.speed[:, 0])
+    ends = torch.cat([ego.center[..., 0], ego.center[..., -1]], dim=1)
+    parts = ends.split(max(_PAIRS // line.num_segments, 1), dim=1)
+    first, last = torch.cat([locate(*part, line) for part in parts]).chunk(2)
     return (last - first).clamp(min=0.0)
 
 

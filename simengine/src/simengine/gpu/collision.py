@@ -19,7 +19,7 @@ def no_at_fault_collisions(
     ego: EgoGeometry, traffic: Traffic, contacts: Contacts, areas: EgoAreas, parameters: PdmParameters
 ) -> tuple[torch.Tensor, Violations]:
     """Return NC (P,) and the first at-fault collisions; `contacts` are those of `ego`, projections included."""
-    contacts = contacts.select((contacts.look == 0).nonzero().squeeze(1))
+    contacts = contacts.select(contacts.look == 0)
     tracks = max(traffic.num_tracks, 1)
     kind = _kinds(ego, traffic, contacts, areas, parameters)
     group, groups = excuse_groups(
@@ -31,7 +31,7 @@ def no_at_fault_collisions(
     )
     counted = not_excused(kind != _HARMLESS, contacts.state, group, groups)
     cost = torch.where(counted, torch.where(traffic.static[contacts.track], 0.5, 0.0), 1.0).double()
-    score = torch.ones_like(ego.x[:, 0]).scatter_reduce_(0, contacts.row, cost, "amin")
+    score = torch.ones_like(ego.speed[:, 0]).scatter_reduce_(0, contacts.row, cost, "amin")
     first = first_contacts(contacts, counted, kind, rows=ego.count, looks=1, tracks=tracks)
     return score, first.violations(first.kind)
 
@@ -40,17 +40,18 @@ def _kinds(
     ego: EgoGeometry, traffic: Traffic, contacts: Contacts, areas: EgoAreas, parameters: PdmParameters
 ) -> torch.Tensor:
     """Return the kind of every contact (K,), -1 if it is harmless."""
-    at, box = contacts.at, traffic.boxes[:, contacts.box]
-    series = (ego.x, ego.y, ego.cos, ego.sin, ego.center_x, ego.center_y, ego.speed)
-    x, y, cos, sin, cx, cy, speed = (values.view(-1)[at] for values in series)
-    behind = angle_to(x, y, cos, sin, box[0], box[1]) > np.deg2rad(parameters.behind_angle_deg)
+    here, box = ego.at(contacts.place), traffic.boxes[:, contacts.box]
+    angle = angle_to(here.x, here.y, here.cos, here.sin, box[0], box[1])
+    behind = angle > np.deg2rad(parameters.behind_angle_deg)
     standing = traffic.standing[contacts.box]
     if parameters.harmless_from_behind:
-        standing = standing & ~(behind & (ego.forward.view(-1)[at] >= 0.0))
-    nose = (cx + ego.half_length * cos, cy + ego.half_length * sin, cos, sin, 0.0, ego.half_width)
-    exposed = (areas.multiple_lanes | areas.non_drivable).view(-1)[at]
+        standing &= ~(behind & (here.forward >= 0.0))
+    nose_x = here.center_x + ego.half_length * here.cos
+    nose_y = here.center_y + ego.half_length * here.sin
+    front = box_overlap(nose_x, nose_y, here.cos, here.sin, 0.0, ego.half_width, *box)
+    exposed = (areas.multiple_lanes | areas.non_drivable).view(-1)[contacts.place]
     kind = torch.where(exposed, LATERAL, _HARMLESS)
-    kind = torch.where(box_overlap(*nose, *box), FRONT, kind)
+    kind = torch.where(front, FRONT, kind)
     kind = torch.where(behind, _HARMLESS, kind)
     kind = torch.where(standing, STANDING_TRACK, kind)
-    return torch.where(speed <= parameters.stopped_speed, _HARMLESS, kind)
+    return torch.where(here.speed <= parameters.stopped_speed, _HARMLESS, kind)

@@ -63,29 +63,48 @@ class Contacts:
     """K contacts, each of one state or projection with one track.
 
     Attributes:
-        row: (K,) sequence.
-        state: (K,) frame of the state within it.
-        look: (K,) which projection, 0 for the state itself.
-        track: (K,) track.
-        box: (K,) `frame * A + track`.
-        at: (K,) place of the state in flattened (P, S) arrays.
+        table: (6, K) in one piece; the properties name its rows.
     """
 
-    row: torch.Tensor
-    state: torch.Tensor
-    look: torch.Tensor
-    track: torch.Tensor
-    box: torch.Tensor
-    at: torch.Tensor
+    table: torch.Tensor
+
+    @property
+    def row(self) -> torch.Tensor:
+        """Sequence (K,)."""
+        return self.table[0]
+
+    @property
+    def state(self) -> torch.Tensor:
+        """Frame (K,) of the state within its sequence."""
+        return self.table[1]
+
+    @property
+    def look(self) -> torch.Tensor:
+        """Which projection (K,), 0 for the state itself."""
+        return self.table[2]
+
+    @property
+    def track(self) -> torch.Tensor:
+        """Track (K,)."""
+        return self.table[3]
+
+    @property
+    def box(self) -> torch.Tensor:
+        """Box (K,) of the track in the frame that is met."""
+        return self.table[4]
+
+    @property
+    def place(self) -> torch.Tensor:
+        """Place (K,) of the state in flattened (P, S) arrays."""
+        return self.table[5]
 
     def __len__(self) -> int:
         """Return the number of contacts K."""
-        return len(self.row)
+        return self.table.shape[1]
 
     def select(self, chosen: torch.Tensor) -> Contacts:
-        """Return the contacts at positions `chosen`."""
-        parts = (self.row, self.state, self.look, self.track, self.box, self.at)
-        return Contacts(*(part[chosen] for part in parts))
+        """Return the contacts with a flag in `chosen` (K,); waits for the device."""
+        return Contacts(self.table[:, chosen.nonzero().squeeze(1)])
 
 
 def upload_traffic(scene: PdmScene, device: torch.device) -> Traffic:
@@ -101,7 +120,7 @@ def upload_traffic(scene: PdmScene, device: torch.device) -> Traffic:
         return torch.from_numpy(np.array(array, order="C")).to(device)
 
     return Traffic(
-        upload_grid(*grid.corner.tolist(), grid.cell, grid.rows, grid.columns, device),
+        upload_grid(tuple(grid.corner.tolist()), grid.cell, grid.rows, grid.columns, device),
         upload_ranges(grid.start, device),
         put(grid.box),
         put(boxes),
@@ -120,31 +139,23 @@ def find_contacts(ego: EgoGeometry, traffic: Traffic) -> Contacts:
     Projections beyond the last track frame meet nobody.
     """
     far = ego.speed[..., None] * traffic.times
-    x = ego.center_x[..., None] + far * ego.cos[..., None]
-    y = ego.center_y[..., None] + far * ego.sin[..., None]
-    frame = torch.arange(ego.num_states, device=x.device)[:, None] + traffic.ahead
-    cell, cells = traffic.grid.cells(x, y), traffic.grid.num_cells
+    moved = ego.center[..., None] + far * ego.direction[..., None]
+    frame = torch.arange(ego.num_states, device=far.device)[:, None] + traffic.ahead
+    cell, cells = traffic.grid.cells(moved), traffic.grid.num_cells
     known = (cell < cells) & (frame < traffic.num_frames)
-    place = torch.where(known, frame * cells + cell, traffic.num_frames * cells)
+    listed = torch.where(known, frame * cells + cell, traffic.num_frames * cells)
 
-    point, entry = expand(traffic.near, place.view(-1))
-    box, at = traffic.listed[entry], point // traffic.num_looks
-    mine = (x.view(-1)[point], y.view(-1)[point], ego.cos.view(-1)[at], ego.sin.view(-1)[at])
-    hit = box_overlap(*mine, ego.half_length, ego.half_width, *traffic.boxes[:, box])
-    hit = hit.nonzero().squeeze(1)
-    point, box, at = point[hit], box[hit], at[hit]
-    row = at // ego.num_states
-    return Contacts(
-        row=row,
-        state=at - row * ego.num_states,
-        look=point - at * traffic.num_looks,
-        track=box % max(traffic.num_tracks, 1),
-        box=box,
-        at=at,
-    )
+    point, entry = expand(traffic.near, listed.view(-1))
+    box, place = traffic.listed[entry], point // traffic.num_looks
+    center, direction = moved.view(2, -1)[:, point], ego.direction.view(2, -1)[:, place]
+    hit = box_overlap(*center, *direction, ego.half_length, ego.half_width, *traffic.boxes[:, box])
+    point, box, place = torch.stack([point, box, place])[:, hit.nonzero().squeeze(1)]
+    row = place // ego.num_states
+    state, look = place - row * ego.num_states, point - place * traffic.num_looks
+    return Contacts(torch.stack([row, state, look, box % max(traffic.num_tracks, 1), box, place]))
 
 
-def box_overlap(  # noqa: D417
+def box_overlap(
     ax: torch.Tensor,
     ay: torch.Tensor,
     ac: torch.Tensor,

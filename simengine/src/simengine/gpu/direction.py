@@ -21,8 +21,8 @@ def wrong_way_metres(
     ego: EgoGeometry, oncoming: torch.Tensor, dt: float, parameters: PdmParameters
 ) -> torch.Tensor:
     """Return the most metres (P,) driven the wrong way within a window or stretch, by the rule of the mode."""
-    dx, dy = ego.center_x.diff(dim=1), ego.center_y.diff(dim=1)
-    steps = torch.zeros_like(ego.x)
+    dx, dy = ego.center.diff(dim=2)
+    steps = torch.zeros_like(ego.speed)
     steps[:, 1:] = torch.sqrt(dx * dx + dy * dy) * oncoming[:, 1:]
     if parameters.direction_rule == "stretch":
         return _longest_stretch(steps, oncoming)

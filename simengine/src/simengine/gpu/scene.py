@@ -36,16 +36,16 @@ class GpuScene:
     dt: float
     parameters: PdmParameters
 
-
-def upload(scene: PdmScene, device: torch.device | str) -> GpuScene:
-    """Return a scene on `device`."""
-    device = torch.device(device)
-    return GpuScene(
-        device,
-        scene.vehicle,
-        upload_traffic(scene, device),
-        upload_areas(scene, device),
-        upload_centerline(scene.centerline, device),
-        scene.dt,
-        scene.parameters,
-    )
+    @classmethod
+    def upload(cls, scene: PdmScene, device: torch.device | str) -> GpuScene:
+        """Return a scene on `device`."""
+        device = torch.device(device)
+        return cls(
+            device,
+            scene.vehicle,
+            upload_traffic(scene, device),
+            upload_areas(scene, device),
+            upload_centerline(scene.centerline, device),
+            scene.dt,
+            scene.parameters,
+        )

@@ -17,7 +17,7 @@ from simengine.gpu.comfort import Comfort, comfort
 from simengine.gpu.contacts import find_contacts
 from simengine.gpu.direction import driving_direction_compliance
 from simengine.gpu.ego_geometry import ego_geometry
-from simengine.gpu.scene import GpuScene, upload
+from simengine.gpu.scene import GpuScene
 from simengine.gpu.tensors import join, to_numpy
 from simengine.gpu.ttc import time_to_collision
 from simengine.gpu.verdicts import Violations
@@ -85,7 +85,7 @@ def score_batch(states: torch.Tensor, scene: GpuScene | PdmScene, rows: int | No
             depend on it.
     """
     if isinstance(scene, PdmScene):
-        scene = upload(scene, states.device)
+        scene = GpuScene.upload(scene, states.device)
     states = states.to(scene.device, torch.float64)
     parts = join([_score_rows(part, scene) for part in states.split(rows or _rows_at_once(states, scene))])
     multiplier = parts.no_at_fault_collisions * parts.drivable_area_compliance

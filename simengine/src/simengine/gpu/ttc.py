@@ -17,10 +17,10 @@ def time_to_collision(
 ) -> tuple[torch.Tensor, Violations]:
     """Return TTC (P,) and its first violations; `contacts` are those of `ego`, projections included."""
     tracks, looks = max(traffic.num_tracks, 1), traffic.num_looks
-    seen = ego.speed.view(-1)[contacts.at] >= parameters.ttc_stopped_speed
+    seen = ego.speed.view(-1)[contacts.place] >= parameters.ttc_stopped_speed
     if parameters.ttc_whole_look_ahead:
         seen &= contacts.state < traffic.num_frames - traffic.last_ahead
-    contacts = contacts.select(seen.nonzero().squeeze(1))
+    contacts = contacts.select(seen)
     bad = _violates(ego, traffic, contacts, areas, parameters)
     group, groups = excuse_groups(
         contacts,
@@ -38,12 +38,13 @@ def time_to_collision(
 def _violates(
     ego: EgoGeometry, traffic: Traffic, contacts: Contacts, areas: EgoAreas, parameters: PdmParameters
 ) -> torch.Tensor:
-    at = contacts.at
-    x, y, cos, sin = (values.view(-1)[at] for values in (ego.x, ego.y, ego.cos, ego.sin))
+    here = ego.at(contacts.place)
+    x, y = here.x, here.y
     if parameters.ttc_from_moved_ego:
-        far = ego.speed.view(-1)[at] * traffic.times[contacts.look]
-        x, y = x + far * cos, y + far * sin
-    angle = angle_to(x, y, cos, sin, *traffic.boxes[:2, contacts.box])
-    exposed = (areas.multiple_lanes | areas.non_drivable | areas.in_intersection).view(-1)[at]
+        far = here.speed * traffic.times[contacts.look]
+        x, y = x + far * here.cos, y + far * here.sin
+    angle = angle_to(x, y, here.cos, here.sin, *traffic.boxes[:2, contacts.box])
+    exposed = areas.multiple_lanes | areas.non_drivable | areas.in_intersection
+    exposed = exposed.view(-1)[contacts.place]
     ahead = angle < np.deg2rad(parameters.ahead_angle_deg)
     return ahead | (exposed & ~(angle > np.deg2rad(parameters.behind_angle_deg)))
