@@ -6,10 +6,17 @@ import sys
 from collections.abc import Sequence
 
 from algengine import __version__
-from algengine.cli import export, labels, serve, train, vocabulary
+from algengine.cli import cache, export, labels, serve, train, vocabulary
 from simengine.entry import run_command
 
-COMMANDS = {"train": train, "serve": serve, "export": export, "vocabulary": vocabulary, "labels": labels}
+COMMANDS = {
+    "train": train,
+    "serve": serve,
+    "export": export,
+    "vocabulary": vocabulary,
+    "labels": labels,
+    "cache": cache,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

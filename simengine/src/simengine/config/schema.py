@@ -67,8 +67,8 @@ class RecordConfig:
 class RewardsConfig:
     """Scores of a whole vocabulary at every decision; see docs/rewards.md.
 
-    Off unless `vocabulary` names a .npy file of plans, `vocabulary_dt` seconds between their poses. `mode` is navsim_v1,
-    corrected or worldengine_v1; `format` is native, pdms_pkl or both.
+    Off unless `vocabulary` names a .npy file of plans, `vocabulary_dt` seconds between their poses. `mode` is
+    navsim_v1, corrected or worldengine_v1; `format` is native, pdms_pkl or both.
     """
 
     vocabulary: str | None = None
