@@ -46,7 +46,7 @@ class RowScores:
 
 
 @dataclass(frozen=True)
-class GpuBatch(RowScores):
+class GpuBatch:
     """Sub-scores (P,) of a batch, as tensors, with what they were made of; fields as in `PdmBatch`.
 
     Attributes:
@@ -65,8 +65,19 @@ class GpuBatch(RowScores):
         areas: area flags (P, S).
     """
 
+    no_at_fault_collisions: torch.Tensor
+    drivable_area_compliance: torch.Tensor
     ego_progress: torch.Tensor
+    time_to_collision_within_bound: torch.Tensor
+    comfort: torch.Tensor
+    driving_direction_compliance: torch.Tensor
     score: torch.Tensor
+    raw_progress: torch.Tensor
+    collisions: Violations
+    ttc_violations: Violations
+    first_off_road: torch.Tensor
+    comfort_detail: Comfort
+    areas: EgoAreas
 
     def numpy(self) -> PdmBatch:
         """Return everything as arrays; waits for the device."""
