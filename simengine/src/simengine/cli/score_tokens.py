@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 
 from simengine.datatypes.plan import Plan
@@ -91,13 +93,12 @@ def score_tokens(
     if workers <= 1:
         yield from (metric.score(handle, plans[handle.token]) for handle in handles)
         return
-    # Spawned workers inherit no threads or locks; Ctrl-C is the business of this process alone.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, signal.signal, (signal.SIGINT, signal.SIG_IGN))
+    # Spawned workers inherit no threads or locks.
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
     try:
-        for job in as_completed(
-            [pool.submit(metric.score, handle, plans[handle.token]) for handle in handles]
-        ):
+        with _interrupts_ignored():
+            jobs = [pool.submit(metric.score, handle, plans[handle.token]) for handle in handles]
+        for job in as_completed(jobs):
             yield job.result()
     except BrokenProcessPool as error:
         raise SimEngineError(
@@ -105,3 +106,16 @@ def score_tokens(
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Ignore Ctrl-C for a moment: processes that start meanwhile ignore it for good and leave it to this one."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -11,10 +11,12 @@ from pathlib import Path
 
 from simengine.datatypes.record import RolloutRecord
 from simengine.files.atomic import write_atomically
+from simengine.metrics.report.losses import losses_of
 from simengine.metrics.report.scene import scene_data
 from simengine.metrics.row import SCORE_COLUMNS, ScoreRow, is_known
 from simengine.metrics.summary import summarize
 from simengine.metrics.table import scores_hash, sort_rows
+from simengine.metrics.verdict import Verdict, judge
 from simengine.scenario.scenario import Scenario
 
 MAX_ANIMATIONS = 64
@@ -29,6 +31,7 @@ def write_report(
     *,
     title: str = "Closed-loop scores",
     max_animations: int = MAX_ANIMATIONS,
+    verdict_of: Callable[[RolloutRecord, Scenario, str], Verdict] = judge,
 ) -> None:
     """Write one HTML file that needs no other file and no network.
 
@@ -39,18 +42,21 @@ def write_report(
         load_scenario: token -> scenario, called for scored rows only.
         load_front_images: token -> JPEG bytes of the front camera, one per decision; empty without.
         title: heading of the page.
-        max_animations: how many scenarios get an animation, worst first; the others are listed only.
+        max_animations: how many scenarios get an animation and all their losses in numbers, worst first; the others are
+            listed with their most severe failure only.
+        verdict_of: (record, scenario, mode) -> why it scored what it did.
     """
     rows = sorted(sort_rows(rows), key=_worst_first)
     animated = [row.token for row in rows if row.status == "ok"][:max_animations]
-    scenes = []
+    scenes, losses = [], {}
     for index, row in enumerate(rows):
         if row.token in animated:
-            record = load_record(row.token)
-            data = scene_data(load_scenario(row.token), record, load_front_images(row.token))
+            record, scenario = load_record(row.token), load_scenario(row.token)
+            losses[row.token] = losses_of(verdict_of(record, scenario, row.mode).blames, record)
+            data = scene_data(scenario, record, load_front_images(row.token))
             scenes.append(f'<script type="application/json" id="scene-{index}">{_json(data)}</script>')
     page = {
-        "rows": [_row(row, row.token in animated) for row in rows],
+        "rows": [_row(row, row.token in animated) | {"losses": losses.get(row.token, [])} for row in rows],
         "columns": list(SCORE_COLUMNS),
         "summary": summarize(rows),
         "hash": scores_hash(rows),

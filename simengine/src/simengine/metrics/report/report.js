@@ -251,6 +251,7 @@
       context.lineWidth = 3 * pixel;
       context.stroke();
     }
+    drawLosses(context, scene, frame, row, pixel);
     context.restore();
     scaleBar(context, scale, height);
   }
@@ -291,7 +292,7 @@
       // A pedestrian is half a metre wide: never draw anyone smaller than a few pixels.
       const length = Math.max(agent.size[0], 5 * pixel), width = Math.max(agent.size[1], 5 * pixel);
       box(context, pose, length, width, css(KINDS[agent.type] || "object"));
-      if (row.blame.includes(" with " + agent.id + " (")) {
+      if (row.losses.some((loss) => loss.agent === agent.id)) {
         context.beginPath();
         context.arc(pose[0], pose[1], Math.hypot(length, width) / 2 + 4 * pixel, 0, 7);
         context.strokeStyle = css("bad");
@@ -300,6 +301,15 @@
         context.stroke();
         context.setLineDash([]);
       }
+    }
+  }
+
+  // Where something was hit or the road was left, from that moment on.
+  function drawLosses(context, scene, frame, row, pixel) {
+    for (const loss of row.losses) {
+      if (!loss.at || frame * scene.dt < loss.time - 1e-6) continue;
+      const [x, y] = loss.at, arm = 7 * pixel;
+      stroke(context, [[[x - arm, y - arm], [x + arm, y + arm]], [[x - arm, y + arm], [x + arm, y - arm]]], css("bad"), 3 * pixel);
     }
   }
 
@@ -355,6 +365,13 @@
     }
     const facts = element("div", { class: "facts" });
     for (const [name, reason] of Object.entries(row.reasons)) facts.append(element("div", {}, `${NAMES[name] || name}: ${reason}`));
+    const losses = element("div", { class: "losses" });
+    for (const loss of row.losses) {
+      const line = element("button", { type: "button", class: loss.slight ? "slight" : "", title: "Show this moment" },
+        element("b", { title: loss.name }, loss.what), element("span", {}, loss.numbers));
+      line.addEventListener("click", () => { open(); stop(); frame = Math.max(0, Math.min(scene.frames - 1, Math.round(loss.time / scene.dt))); show(); });
+      losses.append(line);
+    }
     const verdict = !known(row.values.no_at_fault_collisions) ? element("span", { class: "muted" }, "not scored") : row.blame ? element("span", { class: row.values.success ? "muted" : "blame" }, row.blame)
       : element("span", { class: "fine" }, "no violation");
     const head = element("div", { class: "head" }, element("span", { class: "token" }, row.token),
@@ -363,7 +380,7 @@
     const side = element("div", { class: "side" }, image, badges, facts);
     const made = element("article", { class: "card", id: "card-" + index }, head,
       element("div", { class: "view" }, element("div", { class: "map" }, canvas), side),
-      element("div", { class: "controls" }, play, slide, clock), legend());
+      element("div", { class: "controls" }, play, slide, clock), losses, legend());
 
     let scene = null, frame = 0, timer = 0;
     function show() {
@@ -379,9 +396,11 @@
       scene = unpack(index);
       slider.max = String(scene.frames - 1);
       if (!scene.images.length) image.replaceWith(empty);
+      for (const loss of row.losses.filter((one) => !one.slight)) {
+        slide.append(element("div", { class: "tick", title: loss.what,
+          style: `left:calc(8px + (100% - 16px) * ${Math.max(0, loss.time) / ((scene.frames - 1) * scene.dt)})` }));
+      }
       if (known(row.violation)) {
-        slide.append(element("div", { class: "tick", title: row.blame,
-          style: `left:calc(8px + (100% - 16px) * ${row.violation / ((scene.frames - 1) * scene.dt)})` }));
         frame = Math.min(scene.frames - 1, Math.round(row.violation / scene.dt));
       } else frame = Math.round(scene.frames / 2);
       redraws.add(show);
