@@ -59,7 +59,7 @@ def convert(
         ScenarioFormatError: `src` holds nothing readable, or the destination exists.
     """
     src, target = Path(src), Path(dst) / split if split else Path(dst)
-    _check_target(target, overwrite)
+    check_target(target, overwrite)
     files = find_files(src)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
@@ -71,13 +71,14 @@ def convert(
                 f"{src}: none of {len(skipped)} scenarios could be read, the first because: {skipped[0][1]}"
             )
         write_index(part, entries)
-        _move(part, target)
+        move_into_place(part, target)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return ConversionReport(target, len(entries), skipped)
 
 
-def _check_target(target: Path, overwrite: bool) -> None:
+def check_target(target: Path, overwrite: bool) -> None:
+    """Raise `ScenarioFormatError` unless a split may be written at `target`."""
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return
     if not overwrite:
@@ -90,7 +91,8 @@ def _check_target(target: Path, overwrite: bool) -> None:
         )
 
 
-def _move(part: Path, target: Path) -> None:
+def move_into_place(part: Path, target: Path) -> None:
+    """Rename the finished folder `part` to `target`, whatever split was there before."""
     old = target.with_name(f".{target.name}.{os.getpid()}.old")
     if target.exists():
         os.replace(target, old)
