@@ -245,9 +245,14 @@ def town() -> Tables:
         line = shapely.LineString(ends)
         add("baseline_paths", 2000 + fid, line.segmentize(5.0), lane_fid=fid, path_type_fid=0)
         sides = [line.parallel_offset(1.75, side) for side in ("left", "right")]
+        # Lanes side by side share the dashed line between them: the right one of the left lane.
+        borders = [3000 + 10 * fid, 3001 + 10 * fid]
+        if place == 1:
+            borders[0] = 3001 + 10 * (fid - 1)
         for side, border in enumerate(sides):
-            inner = (place, side) in ((0, 1), (1, 0)) and group in (100, 200)
-            add("boundaries", 3000 + 10 * fid + side, border, boundary_type_fid=0 if inner else 2)
+            dashed = (place, side) == (0, 1) and group in (100, 200)
+            if (place, side) != (1, 0):
+                add("boundaries", borders[side], border, boundary_type_fid=0 if dashed else 2)
         add(
             "lanes_polygons",
             fid,
@@ -256,8 +261,8 @@ def town() -> Tables:
             lane_fid=fid,
             lane_index=place,
             lane_type_fid=0,
-            left_boundary_fid=3000 + 10 * fid,
-            right_boundary_fid=3001 + 10 * fid,
+            left_boundary_fid=borders[0],
+            right_boundary_fid=borders[1],
             speed_limit_mps=15.0,
         )
     for fid, ring in {

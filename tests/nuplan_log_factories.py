@@ -27,8 +27,8 @@ _SCHEMA = {
     "lidar_pc": "token BLOB NOT NULL, next_token BLOB, prev_token BLOB, ego_pose_token BLOB NOT NULL, "
     "lidar_token BLOB NOT NULL, scene_token BLOB, filename VARCHAR(128), timestamp INTEGER",
     "lidar_box": "token BLOB NOT NULL, lidar_pc_token BLOB NOT NULL, track_token BLOB NOT NULL, next_token BLOB, "
-    "prev_token BLOB, x FLOAT, y FLOAT, z FLOAT, width FLOAT, length FLOAT, height FLOAT, vx FLOAT, vy FLOAT, vz FLOAT, "
-    "yaw FLOAT, confidence FLOAT",
+    "prev_token BLOB, x FLOAT, y FLOAT, z FLOAT, width FLOAT, length FLOAT, height FLOAT, vx FLOAT, vy FLOAT, "
+    "vz FLOAT, yaw FLOAT, confidence FLOAT",
     "track": "token BLOB NOT NULL, category_token BLOB NOT NULL, width FLOAT, length FLOAT, height FLOAT",
     "category": "token BLOB NOT NULL, name VARCHAR(64), description TEXT",
     "scene": "token BLOB NOT NULL, log_token BLOB NOT NULL, name TEXT, goal_ego_pose_token BLOB, roadblock_ids TEXT",
@@ -148,8 +148,7 @@ def _add_boxes(rows: Rows, number: int, time: float, start: float, speed: float)
             (2, "pedestrian", -5.0, 12 - 0.05 * (number - 60), -math.pi / 2, 0.0, -1.0, (0.7, 0.6, 1.8))
         )
     for track, kind, x, y, yaw, vx, vy, (length, width, height) in cast:
-        if track not in {row["number"] for row in rows.setdefault("tracks_made", [])}:
-            rows["tracks_made"].append({"number": track})
+        if token("track", track) not in {row["token"] for row in rows["track"]}:
             rows["track"].append(
                 _row(token=token("track", track), category_token=token("category", CATEGORIES.index(kind)))
                 | _row(width=width, length=length, height=height)

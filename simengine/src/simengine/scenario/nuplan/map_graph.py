@@ -72,7 +72,7 @@ class MapGraph:
         lanes: by id.
         blocks: by id.
         connector_ids: lane connector feature -> lane id; lights are keyed by these features.
-        repairs: what was wrong with the map -> ids of the lanes concerned.
+        repairs: what was wrong with the map -> ids of the lanes or blocks concerned.
     """
 
     lanes: dict[str, LaneRecord]

@@ -41,7 +41,7 @@ class MapWindow:
     Attributes:
         vector_map: in metres from the origin asked for.
         stop_points: lane id -> (2,) where its traffic light makes traffic stop [m].
-        repairs: what was wrong with the map here -> number of lanes concerned.
+        repairs: what was wrong with the map here -> number of lanes or blocks concerned.
     """
 
     vector_map: VectorMap
@@ -90,7 +90,7 @@ class NuplanMap:
         roadblocks = _roadblocks(lanes, rings, self.graph)
         plain = [block.polygon for block in roadblocks.values() if not block.is_connector]
         lines = painted_lines(view, records) + road_edges(plain, areas, view.box)
-        here = {record.id for record in records}
+        here = {record.id for record in records} | set(roadblocks)
         repairs |= {reason: len(here & ids) for reason, ids in self.graph.repairs.items()}
         return MapWindow(
             VectorMap(lanes, roadblocks, tuple(areas), tuple(lines)),
