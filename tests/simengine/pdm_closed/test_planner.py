@@ -10,7 +10,7 @@ from simengine.datatypes.agents import AgentTracks
 from simengine.datatypes.lights import LightState, TrafficLights
 from simengine.datatypes.map import AreaKind, Lane, MapArea, Roadblock, VectorMap
 from simengine.geometry import se2
-from simengine.metrics.pdm.parameters import CORRECTED
+from simengine.metrics.pdm.parameters import CORRECTED, NAVSIM_V1, WORLDENGINE_V1, WORLDENGINE_V1_DENSE
 from simengine.pdm_closed.inputs import PdmClosedInput
 from simengine.pdm_closed.parameters import (
     FRESH_PDM_CLOSED,
@@ -51,6 +51,15 @@ def test_shapes_and_finiteness(parameters):
     np.testing.assert_array_equal(result.states, result.simulated[result.best])
     assert result.batch.score[result.best] == result.batch.score.max()
     assert (result.batch.score[: result.best] < result.batch.score.max()).all(), "the first maximum wins"
+
+
+@pytest.mark.parametrize("scoring", [NAVSIM_V1, CORRECTED, WORLDENGINE_V1, WORLDENGINE_V1_DENSE])
+def test_every_mode_prefers_progress_on_a_free_road(scoring):
+    """Also those that divide by the progress of row 0: the first row is no reference among proposals."""
+    parameters = reference_parameters(scoring)
+    best = plan_pdm_closed(given_on(make_scenario()), parameters).best
+    # The published 4.5 m/s^2 make the fastest one uncomfortable.
+    assert best % 5 >= 3, parameters.speed_fractions[best % 5]
 
 
 def test_drives_up_to_the_limit_on_a_free_road():

@@ -28,7 +28,7 @@ class PdmClosedParameters:
         fresh_leads: the leading object is known from the first step on and nothing of another proposal's leading
             object is left in it. Published is a first step behind a wall 1 m ahead, and stale fields.
         brake_in_emergency: whether the emergency brake may replace the best proposal.
-        scoring: rules by which the best proposal is chosen.
+        scoring: mode whose rules simulate and compare the proposals.
     """
 
     offsets: tuple[float, ...] = (0.0, -1.0, 1.0)
@@ -52,6 +52,16 @@ class PdmClosedParameters:
     def num_proposals(self) -> int:
         """Number of proposals: every path at every target speed."""
         return len(self.offsets) * len(self.speed_fractions)
+
+    @property
+    def choice(self) -> PdmParameters:
+        """Rules by which proposals are compared: those of `scoring`, progress relative to the best of the batch.
+
+        Relative to row 0, which is only the slowest proposal, progress would not tell the others apart.
+        """
+        within = {"reference": "masked_best", "reference_then_mask": "best"}
+        rule = self.scoring.progress_rule
+        return replace(self.scoring, progress_rule=within.get(rule, rule))
 
 
 NAVSIM_PDM_CLOSED = PdmClosedParameters()

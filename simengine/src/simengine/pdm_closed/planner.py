@@ -104,13 +104,13 @@ def _scene(
     expected: Forecast,
     parameters: PdmClosedParameters,
 ) -> PdmScene:
-    scoring = parameters.scoring
+    choice = parameters.choice
     return PdmScene(
         given.vehicle,
         expected.observation(parameters.trajectory_steps + 1, parameters.dt, parameters.refresh_every),
-        drivable_map(given.roads.vector_map, centre, scoring.map_radius),
+        drivable_map(given.roads.vector_map, centre, choice.map_radius),
         frozenset(guidance.route_lanes),
         guidance.centerline,
         parameters.dt,
-        scoring,
+        choice,
     )
