@@ -12,7 +12,13 @@ import shapely
 torch = pytest.importorskip("torch")
 
 from factories import shared_data  # noqa: E402
-from metrics_factories import random_drive, random_tracks, straight_states, two_lane_scene  # noqa: E402
+from metrics_factories import (  # noqa: E402
+    random_drive,
+    random_tracks,
+    straight_states,
+    straight_tracks,
+    two_lane_scene,
+)
 from pdm_golden import FOLDER, load_golden  # noqa: E402
 from simengine.gpu.scene import GpuScene  # noqa: E402
 from simengine.gpu.scorer import score_batch  # noqa: E402
@@ -143,6 +149,14 @@ def test_tracks_that_come_and_go_and_end_early() -> None:
     for parameters in MODES:
         for seen in (come_and_go, ends):
             assert_same(drives(rng, 20), replace(two_lane_scene(seen), parameters=parameters))
+
+
+def test_backing_into_somebody_is_no_harmless_contact_from_behind() -> None:
+    # The track's front end reaches 0.4 m over the rear end of the ego, 1.127 m behind the axle at 12 m.
+    scene = replace(two_lane_scene(straight_tracks((9.0, 0.0, 0.0, 0.0))), parameters=CORRECTED)
+    states = np.stack([straight_states(1.0), straight_states(-1.0)])
+    assert_same(states, scene)
+    assert compiled(states, scene).no_at_fault_collisions.tolist() == [1.0, 0.0]
 
 
 @pytest.mark.parametrize("parameters", MODES, ids=NAMES[:4])
