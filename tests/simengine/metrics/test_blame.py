@@ -313,7 +313,7 @@ def test_everything_lost_is_blamed_and_nothing_else(name: str) -> None:
         for row in range(1, 65, 3):
             previous = PreviousFrame(extended.states[row - 1], 0.5)
             found = explain(states[row], scene, reference, previous=previous)
-            lost = {name for name, value in found.values.items() if value < 1.0}
+            lost = {name for name, value in found.values.items() if value < 1.0 - 1e-9}
             assert {blame.sub_score for blame in found.blames} == lost
             for blame in found.blames:
                 assert blame.account

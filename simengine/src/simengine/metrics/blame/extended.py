@@ -13,7 +13,7 @@ from simengine.metrics.blame.blame import Blame
 from simengine.metrics.blame.contacts import COLLISION, TTC, collisions, too_close
 from simengine.metrics.blame.drive import Drive, spell
 from simengine.metrics.blame.find import in_order
-from simengine.metrics.blame.progress import PROGRESS, little_progress
+from simengine.metrics.blame.progress import FULL, PROGRESS, little_progress
 from simengine.metrics.blame.ride import discomfort
 from simengine.metrics.epdms.aggregate import EXTENDED_COMFORT, MULTIPLIERS
 from simengine.metrics.epdms.extended_comfort import overlap_shift
@@ -60,7 +60,7 @@ def extended_blames_of(
         soft.append(
             unlike_before(drive.states, _own(previous, drive.row), scene.pdm.dt, lever, scene.parameters)
         )
-    if values[PROGRESS] < 1.0:
+    if values[PROGRESS] < FULL:
         lost = {name: values[name] for name in MULTIPLIERS if values[name] < 1.0}
         soft.append(little_progress(drive, values, {} if scene.parameters.clipped_progress else lost))
     return in_order(hard, soft)

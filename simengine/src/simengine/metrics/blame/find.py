@@ -8,7 +8,7 @@ from simengine.metrics.blame.areas import DIRECTION, OFF_ROAD, off_road, wrong_w
 from simengine.metrics.blame.blame import Blame
 from simengine.metrics.blame.contacts import COLLISION, TTC, collisions, too_close
 from simengine.metrics.blame.drive import Drive
-from simengine.metrics.blame.progress import PROGRESS, little_progress
+from simengine.metrics.blame.progress import FULL, PROGRESS, little_progress
 from simengine.metrics.blame.ride import discomfort
 
 COMFORT = "comfort"
@@ -32,7 +32,7 @@ def blames_of(values: Mapping[str, float], drive: Drive) -> tuple[Blame, ...]:
         soft.append(discomfort(COMFORT, drive.batch.comfort_detail, drive.row, drive.scene.dt))
     if values[DIRECTION] < 1.0:
         soft.append(wrong_way(drive))
-    if values[PROGRESS] < 1.0:
+    if values[PROGRESS] < FULL:
         soft.append(little_progress(drive, values, _counted_with(values, drive)))
     return in_order(hard, soft)
 

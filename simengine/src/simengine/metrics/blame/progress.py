@@ -8,6 +8,8 @@ from simengine.metrics.blame.blame import Blame
 from simengine.metrics.blame.drive import Drive
 
 PROGRESS = "ego_progress"
+FULL = 1.0 - 1e-9
+"""What is missing to a share of 1 beyond this is rounding."""
 LITTLE = 0.5
 """With less than this share of the possible progress, too little of it is a failure and not a matter of degree."""
 
@@ -31,7 +33,7 @@ def little_progress(drive: Drive, values: Mapping[str, float], failed: Mapping[s
         "counts_with": dict(failed),
     }
     detail = f"{own:.1f} m of progress where the reference made {reference:.1f} m"
-    account = f"the reference is {drive.reference}, and the share counts as {share:.2f}"
+    account = f"the reference is {drive.reference}, and the share counts as {share:.4g}"
     if failed:
         account += f" with {' and '.join(f'{name} = {value:g}' for name, value in failed.items())}"
     slight = bool(failed) or share >= LITTLE
