@@ -104,7 +104,9 @@ class EpisodeRewards:
         """The simulated traffic, what is seen now, and the true state of the ego."""
         scenario, rules = self._scenario, self._scorer.rules
         missing = log_ends_early((scenario.num_frames - 1 - state.frame) * scenario.dt, rules.num_frames)
-        ego_states = states_on_plan(scenario, self._tracker, state, plan, rules.num_frames - 1)
+        ego_states = states_on_plan(
+            scenario, self._tracker, state, plan, 1 if missing else rules.num_frames - 1
+        )
         agents, lights = state.agents, scenario.lights
         is_logged = state.frame == scenario.initial_frame
         return Moment(
