@@ -185,3 +185,10 @@ def test_ctrl_c_leaves_a_cache_that_is_gone_on_with(tmp_path):
     assert main([*words[:-1], "1"]) == 0
     assert len(ScoreCache(tmp_path / "out")) == 40
     assert all(not error for _, error in ScoreCache(tmp_path / "out").verify())
+
+
+def test_help_has_an_example(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["cache", "--help"])
+    assert caught.value.code == 0
+    assert "algengine cache SPLIT_DIR plans.npy OUT --workers 16" in capsys.readouterr().out

@@ -5,10 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rewards_factories import busy_scenario
+from rewards_factories import busy_scenario, make_plans
 from simengine.datatypes.ego import STATE_SIZE, StateIndex
 from simengine.geometry.angles import wrap
+from simengine.rewards.logged import logged_moment
+from simengine.rewards.place import place_of
 from simengine.rewards.published import PublishedLog, hold_between, published_ego
+from simengine.rewards.scorer import VocabularyScorer
+from simengine.rewards.vocabulary import Vocabulary
 
 
 def hold_one_by_one(pose, velocity, valid):
@@ -100,3 +104,24 @@ def test_the_log_is_met_whatever_is_simulated():
     scenario = busy_scenario()
     moment = PublishedLog(scenario).moment(2, scenario.ego.state(15) + 1.0)
     np.testing.assert_allclose(moment.tracks.pose[0, :, 0], scenario.agents.pose[0, 25:66, 0], atol=1e-9)
+
+
+def test_a_late_comer_is_hit_by_its_centre_only():
+    """A standing car 1.6 m beside the path reaches the ego with its side (1.15 + 0.95 m), but a point does not."""
+    scenario = busy_scenario()
+    pose, valid = scenario.agents.pose.copy(), scenario.agents.valid.copy()
+    vocabulary = Vocabulary(make_plans((8.0,), (0.0,)))
+    found = {}
+    for offset in (1.6, 0.5):
+        pose[0] = (25.0, offset, 0.0)
+        for appears in (0, 10):
+            seen = valid.copy()
+            seen[:, :appears] = False
+            agents = replace(
+                scenario.agents, pose=pose.copy(), velocity=0 * scenario.agents.velocity, valid=seen
+            )
+            scorer = VocabularyScorer(vocabulary, "worldengine_v1")
+            met = replace(scenario, agents=agents)
+            scores = scorer.score(place_of(met), logged_moment(met, scorer.rules))
+            found[offset, appears] = float(scores.no_at_fault_collisions[0])
+    assert found == {(1.6, 0): 0.0, (1.6, 10): 1.0, (0.5, 0): 0.0, (0.5, 10): 0.0}
