@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import pickle
 import sqlite3
 from pathlib import Path
@@ -282,3 +283,8 @@ def write_filter(path: Path, **values: object) -> Path:
             lines.append(f"{key}: {'null' if value is None else str(value).lower()}")
     path.write_text("\n".join(lines) + "\n")
     return path
+
+
+def die(*_: object) -> None:
+    """End the process as a crash would; for worker processes."""
+    os.abort()

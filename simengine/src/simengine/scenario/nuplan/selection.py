@@ -33,13 +33,13 @@ class LogChoice:
 
     Attributes:
         log: the log.
-        tokens: for each filter, tokens in order of time.
+        tokens: for each filter, tokens -> their place in the log, in order of time.
         routeless: for each filter, tokens left out for want of a route.
         problem: why the log could not be read, "" if it could.
     """
 
     log: Path
-    tokens: tuple[tuple[str, ...], ...] = ()
+    tokens: tuple[dict[str, int], ...] = ()
     routeless: tuple[tuple[str, ...], ...] = ()
     problem: str = ""
 
@@ -76,10 +76,17 @@ def select(options: NuplanOptions, mapper: Callable[..., Iterable] = map) -> Sel
     choices = list(mapper(partial(choose, filters=filters, openscene_root=options.openscene_root), logs))
     skipped += [(str(choice.log), choice.problem) for choice in choices if choice.problem]
     jobs: dict[str, Job] = {}
+    places: dict[str, tuple[int, int]] = {}
     for index, rule in enumerate(filters):
-        found = [(choice.log, token) for choice in choices if choice.tokens for token in choice.tokens[index]]
-        for log, token in found[: rule.max_scenes]:
+        found = [
+            (order, choice.log, token, sweep)
+            for order, choice in enumerate(choices)
+            if choice.tokens
+            for token, sweep in choice.tokens[index].items()
+        ]
+        for order, log, token, sweep in found[: rule.max_scenes]:
             job = jobs.setdefault(token, Job(log, token, by_token.get((log.stem, token))))
+            places.setdefault(token, (order, sweep))
             if job.log != log:
                 skipped.append((f"{log}#{token}", f"the token is in {job.log} too, expected unique tokens"))
         skipped += _missing(rule, index, logs, choices)
@@ -88,8 +95,7 @@ def select(options: NuplanOptions, mapper: Callable[..., Iterable] = map) -> Sel
             "; ".join(dict.fromkeys(reason for _, reason in skipped[:_NAMED])) or "the logs are too short"
         )
         raise ScenarioFormatError(f"{options.logs}: nothing to convert in {len(logs)} logs: {reasons}")
-    place = {log: index for index, log in enumerate(logs)}
-    return Selection(sorted(jobs.values(), key=lambda job: place[job.log]), skipped)
+    return Selection(sorted(jobs.values(), key=lambda job: places[job.token]), skipped)
 
 
 def _with_assets(rule: SceneFilter, by_token: dict[tuple[str, str], Asset]) -> SceneFilter:
@@ -115,7 +121,7 @@ def choose(path: Path, filters: Sequence[SceneFilter], openscene_root: Path | No
                     for token in wanted
                     if rule.has_route and not routes.get(sweeps.scene_tokens[sweeps.index[token]])
                 }
-                tokens.append(tuple(token for token in wanted if token not in bare))
+                tokens.append({token: sweeps.index[token] for token in wanted if token not in bare})
                 routeless.append(tuple(token for token in wanted if token in bare))
             return LogChoice(path, tuple(tokens), tuple(routeless))
     except ScenarioFormatError as error:
