@@ -11,6 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 
+from simengine.cli.extended_reference import extended_reference
 from simengine.datatypes.plan import Plan
 from simengine.errors import SimEngineError
 from simengine.metrics.open_loop import extended
@@ -52,9 +53,11 @@ class Metric:
 
         One broken scenario must not end an evaluation: like the worker of a closed-loop run, this catches everything.
         """
-        score = score_plan_extended if self.is_extended else score_plan
         try:
-            return score(handle.load(), plan, self.mode, pdm_closed_reference)
+            scenario = handle.load()
+            if self.is_extended:
+                return score_plan_extended(scenario, plan, self.mode, extended_reference)
+            return score_plan(scenario, plan, self.mode, pdm_closed_reference)
         except Exception as error:  # noqa: BLE001
             return self.failed(handle.token, f"{type(error).__name__}: {error}")
 
