@@ -153,7 +153,7 @@ def graphics(plans: np.ndarray, scales: tuple[int, ...]) -> dict:
         begin = time.perf_counter()
         on_gpu = GpuScene.upload(scene, "cuda")
         now = torch.as_tensor(state, device="cuda")
-        simulator = GpuVocabularySimulator(plans, DT, device="cuda")
+        simulator = GpuVocabularySimulator(torch.as_tensor(plans, device="cuda"), DT)
         states = simulator.simulate(now)
         score_on_gpu(states, on_gpu)
         torch.cuda.synchronize()
@@ -170,7 +170,9 @@ def graphics(plans: np.ndarray, scales: tuple[int, ...]) -> dict:
         }
     found["scaling"] = {}
     for count in scales:
-        simulator = GpuVocabularySimulator(np.resize(plans, (count, *plans.shape[1:])), DT, device="cuda")
+        simulator = GpuVocabularySimulator(
+            torch.as_tensor(np.resize(plans, (count, *plans.shape[1:])), device="cuda"), DT
+        )
         torch.cuda.reset_peak_memory_stats()
         states = simulator.simulate(now)
         found["scaling"][count] = {

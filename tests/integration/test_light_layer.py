@@ -6,7 +6,8 @@ import sys
 PROGRAM = """
 import importlib, pkgutil, sys
 import simengine
-light = ("errors", "files", "geometry", "datatypes", "map", "dynamics", "bridge", "scenario", "metrics")
+light = ("errors", "files", "geometry", "datatypes", "map", "dynamics", "bridge", "scenario", "metrics",
+    "pdm_closed", "rewards", "rows")
 for name in light:
     module = importlib.import_module(f"simengine.{name}")
     for item in pkgutil.walk_packages(getattr(module, "__path__", []), f"simengine.{name}."):

@@ -66,7 +66,8 @@ def test_json_says_the_same_for_programs(capsys):
     assert found["sub_scores"]["drivable_area_compliance"] == 1.0
     clear = explained(capsys, "run", "clear")
     assert [blame["sub_score"] for blame in clear["blames"]] in ([], ["ego_progress"])
-    assert clear["score"] == pytest.approx(1.0, abs=0.01)
+    # PDM-Closed would have gone faster than the log.
+    assert 0.85 < clear["score"] <= 1.0
 
 
 @pytest.mark.usefixtures("run")

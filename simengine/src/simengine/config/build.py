@@ -22,6 +22,7 @@ from simengine.config.rewards import check_rewards, make_recorder
 from simengine.config.schema import RunConfig
 from simengine.dynamics.tracking import make_tracker
 from simengine.errors import ConfigError
+from simengine.metrics.pdm.parameters import MODES
 from simengine.render.build import make_backend
 from simengine.render.renderer import SceneRenderer
 from simengine.render.rig import nuplan_rig
@@ -39,7 +40,7 @@ CHOICES = {
     "ego": ("planner", "log_replay", "constant_velocity", "brake", "pdm_closed", "expert"),
     "traffic": ("NR", "R"),
     "controller": ("lqr", "perfect"),
-    "metric": ("navsim_v1", "none"),
+    "metric": (*MODES, "none"),
     "worker": ("sequential", "processes", "ray"),
     "render.backend": ("cpu", "gsplat", "auto", "none"),
     "record.cameras": ("front", "all", "none"),

@@ -90,7 +90,7 @@ class RunConfig:
         ego: planner, log_replay, constant_velocity, brake, pdm_closed or expert.
         traffic: NR (log replay) or R (reactive IDM).
         controller: lqr or perfect.
-        metric: scoring mode, or none.
+        metric: scoring mode (navsim_v1, corrected or worldengine_v1), or none.
         worker: sequential, processes (of this machine) or ray.
         num_workers: how many of them; None for one per core.
         gpus_per_worker: share of a GPU that each Ray worker reserves.

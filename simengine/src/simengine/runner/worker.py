@@ -11,8 +11,8 @@ from typing import Protocol
 from simengine.agents.policy import EgoPolicy
 from simengine.datatypes.plan import Plan
 from simengine.datatypes.record_io import save_record
-from simengine.metrics.episode import score_record
 from simengine.metrics.row import ScoreRow, failed_row, row_of
+from simengine.pdm_closed.episode import score_episode
 from simengine.runner.observations import ObservationCollector
 from simengine.runner.rewards import RewardRecorder
 from simengine.runner.run_directory import RunDirectory
@@ -144,7 +144,7 @@ class Worker:
         if log is not None:
             log.save(self._directory.observations(handle.token))
         if settings.metric:
-            return row_of(record, score_record(record, scenario, mode=settings.metric))
+            return row_of(record, score_episode(record, scenario, settings.metric))
         return ScoreRow(handle.token, "ok", record_hash=record.content_hash(), **labels)
 
 
