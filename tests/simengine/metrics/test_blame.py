@@ -14,10 +14,11 @@ import pytest
 
 from epdms_factories import box_ring, extended_scene
 from epdms_golden import load_extended_golden
-from factories import make_scenario
+from factories import make_scenario, make_tracks
 from metrics_factories import joined, make_record, straight_states, straight_tracks
 from pdm_golden import load_golden
 from simengine.datatypes.agents import AgentTracks, AgentType
+from simengine.datatypes.map import VectorMap
 from simengine.metrics.blame import Blame, explain
 from simengine.metrics.blame.drive import spell, spells
 from simengine.metrics.epdms.lights import RedLights
@@ -26,6 +27,7 @@ from simengine.metrics.epdms.scorer import PreviousFrame
 from simengine.metrics.episode import score_record
 from simengine.metrics.pdm.from_scenario import Reference
 from simengine.metrics.pdm.parameters import MODES
+from simengine.metrics.verdict import judge
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "pdm"
 
@@ -344,3 +346,35 @@ def test_spells() -> None:
     assert spell(flags, 1) == (0, 1)
     assert spell(flags, 6) == (6, 6)
     assert spells(np.zeros(3, bool)) == []
+
+
+def test_boxes_that_just_touch_have_a_place_of_contact() -> None:
+    # A standing car whose rear is where the front is after 2 s, in every direction: rounding decides, nothing breaks.
+    rng = np.random.default_rng(0)
+    hits = 0
+    for heading in rng.uniform(-np.pi, np.pi, 100):
+        along = np.array([np.cos(heading), np.sin(heading)])
+        place = np.array([12.0, 0.0]) + (8.0 * 2.0 + 4.049 + 2.3) * along
+        poses = np.tile([*place, heading], (1, 51, 1))
+        found = blames(straight_states(heading=heading)[:21], make_tracks(poses), map=VectorMap(), route=())
+        if "no_at_fault_collisions" in found:
+            hits += 1
+            contact = found["no_at_fault_collisions"].numbers["contact"]
+            assert (contact - place) @ along == pytest.approx(-2.3, abs=1e-6)
+    assert hits > 10
+
+
+def test_timeline_of_a_harmless_contact_and_a_stop() -> None:
+    states = straight_states(2.0)
+    states[20:, 3] = 0.0
+    states[20:, 0] = states[20, 0]
+    scenario = make_scenario()
+    record = make_record(scenario, states, straight_tracks((-10.0, 0.0, 8.0, 0.0)))
+    moments = judge(record, scenario, "navsim_v1").moments
+    texts = [(moment.time, moment.text) for moment in moments]
+    assert texts[0] == (0.0, "starts at 2.0 m/s")
+    # Front of the car at -7.7 + 8 t, rear of the ego at 10.873 + 2 t until 2 s, then at 14.873: 2.82 s.
+    assert (2.0, "stands") in texts
+    assert (2.9, "touches agent_0 (vehicle) until 4.0 s, not at fault") in texts
+    assert texts[-1] == (4.0, "ends after 4.0 m at 0.0 m/s")
+    assert [moment.time for moment in moments] == sorted(moment.time for moment in moments)

@@ -26,7 +26,7 @@ def off_road(drive: Drive) -> Blame:
     numbers = {
         "corner": CORNERS[corner],
         "position": [float(x), float(y)],
-        "outside": float(outside[frame, corner]),
+        "outside": max(0.0, float(outside[frame, corner])),
         "corners_outside": {
             name: float(far) for name, far in zip(CORNERS, outside[frame], strict=True) if far >= 0.0
         },
@@ -35,7 +35,7 @@ def off_road(drive: Drive) -> Blame:
         "until": drive.time(last),
         "duration": drive.time(last - frame + 1),
         "whole_duration": drive.time(int(flags.sum())),
-        "most_outside": float(outside[worst_frame, worst_corner]),
+        "most_outside": max(0.0, float(outside[worst_frame, worst_corner])),
         "most_outside_time": drive.time(worst_frame),
         "most_outside_corner": CORNERS[int(worst_corner)],
     }

@@ -60,7 +60,7 @@ def _collision(drive: Drive, hit: Hit) -> Blame:
     frame, track, kind = hit
     areas, seen = drive.batch.areas, drive.scene.observation
     name, agent_type = drive.label(track)
-    touch = shapely.intersection(drive.footprint(frame), drive.outline(track, frame)).centroid
+    touch = _touch(drive.footprint(frame), drive.outline(track, frame))
     numbers = {
         "kind": _KINDS[kind],
         "side": "front" if kind is CollisionKind.FRONT else _side(drive, frame, touch),
@@ -83,6 +83,12 @@ def _collision(drive: Drive, hit: Hit) -> Blame:
     }[kind]
     account = f"at {numbers['ego_speed']:.1f} m/s the ego {how}; {_relative(numbers)}"
     return Blame(COLLISION, drive.time(frame), name, agent_type, "collision", account, numbers)
+
+
+def _touch(ego: shapely.Polygon, other: shapely.Polygon) -> shapely.Point:
+    """Return the middle of what two outlines share; boxes that just touch may share nothing after rounding."""
+    shared = shapely.intersection(ego, other)
+    return (shapely.shortest_line(ego, other) if shared.is_empty else shared).centroid
 
 
 def _side(drive: Drive, frame: int, touch: shapely.Point) -> str:
