@@ -14,7 +14,7 @@ from typing import BinaryIO, ClassVar
 import numpy as np
 
 from simengine.errors import ScenarioFormatError
-from simengine.scenario.restricted_pickle import _MALFORMED, _admitted_names, _finished, _ForbiddenNameError
+from simengine.scenario.restricted_pickle import MALFORMED, ForbiddenNameError, admitted_names, finished
 
 _SHORT = 256
 
@@ -26,14 +26,14 @@ class _StreamingUnpickler(pickle._Unpickler):
 
     def __init__(self, file: BinaryIO, consume: Callable[[object, object], None]) -> None:
         super().__init__(file)
-        self._names, self._consume, self._seen = _admitted_names(), consume, 0
+        self._names, self._consume, self._seen = admitted_names(), consume, 0
 
     def find_class(self, module: str, name: str) -> object:
         """Return the admitted object, or refuse without importing anything."""
         try:
             return self._names[module, name]
         except KeyError:
-            raise _ForbiddenNameError(f"{module}.{name}") from None
+            raise ForbiddenNameError(f"{module}.{name}") from None
 
     def load_setitem(self) -> None:
         """Take one item of a dictionary."""
@@ -49,7 +49,7 @@ class _StreamingUnpickler(pickle._Unpickler):
         outermost = not self.metastack and len(self.stack) == 1
         for key, value in zip(items[::2], items[1::2], strict=True):
             if outermost:
-                self._consume(_finished(key, {}), _finished(value, {}))
+                self._consume(finished(key, {}), finished(value, {}))
             else:
                 target[key] = value
         if outermost:
@@ -88,12 +88,12 @@ def stream_pickled_dict(path: Path, consume: Callable[[object, object], None]) -
             raise ValueError(f"it holds a {type(value).__name__}, not one dictionary")
     except ScenarioFormatError:
         raise
-    except _ForbiddenNameError as error:
+    except ForbiddenNameError as error:
         raise ScenarioFormatError(
             f"{path}: the pickle asks for {error}, expected numpy arrays and plain containers only; it was not "
             "run: do not trust this file, or re-save it as plain data"
         ) from None
-    except _MALFORMED as error:
+    except MALFORMED as error:
         raise ScenarioFormatError(
             f"{path}: not a readable pickle ({type(error).__name__}: {error}), expected a complete pickle of one "
             "dictionary: copy the file again"

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simengine.errors import MapQueryError
-from simengine.map.route import path_centerline
-from simengine.pdm_closed.inputs import usable_route
-from simengine.pdm_closed.roads import RoadNetwork, line_network
+from simengine.pdm_closed.inputs import route_or_logged_path
+from simengine.pdm_closed.reference import SOURCE
+from simengine.pdm_closed.roads import LINE_NAME, RoadNetwork
 from simengine.scenario.scenario import Scenario
 
-LOG_EXTENSION = 200.0
-"""By how much a logged path is prolonged for a reference that has no route [m]."""
+ON_LOGGED_PATH = "pdm_closed_on_logged_path"
 
 
 @dataclass(frozen=True)
@@ -34,16 +33,13 @@ class Place:
     @property
     def has_route(self) -> bool:
         """Whether the map knows the route."""
-        return self.source == "pdm_closed"
+        return self.source == SOURCE
 
 
 def place_of(scenario: Scenario) -> Place:
     """Return the place of a scenario; build it once, since the road network takes a while on large maps."""
     try:
-        roads, route = usable_route(scenario)
+        roads, route = route_or_logged_path(scenario)
     except MapQueryError:
-        line = path_centerline(scenario.ego.pose, LOG_EXTENSION)
-        if line is None:
-            return Place(scenario, None, (), "logged_ego")
-        return Place(scenario, line_network(line, scenario.map), ("path",), "pdm_closed_on_logged_path")
-    return Place(scenario, roads, route, "pdm_closed")
+        return Place(scenario, None, (), "logged_ego")
+    return Place(scenario, roads, route, ON_LOGGED_PATH if route == (LINE_NAME,) else SOURCE)

@@ -21,7 +21,7 @@ import numpy as np
 
 from simengine.errors import ScenarioFormatError
 
-_MALFORMED = (
+MALFORMED = (  # what damaged pickles raise
     pickle.UnpicklingError,
     EOFError,
     AttributeError,
@@ -42,7 +42,7 @@ _ARRAY_MARK = "ndarray"
 _DTYPE_CODE = re.compile(r"[<>=|]?(?:[?bBhHiIlLqQefdgFDGSUO]|[biufcSUO]\d{1,9})")
 
 
-class _ForbiddenNameError(pickle.UnpicklingError):
+class ForbiddenNameError(pickle.UnpicklingError):
     """A pickle asked for something that is not data."""
 
 
@@ -51,19 +51,19 @@ class _Dtype:
 
     def __init__(self, code: str, *_flags: object) -> None:
         if not (isinstance(code, str) and _DTYPE_CODE.fullmatch(code)):
-            raise _ForbiddenNameError(f"arrays of type {code!r}")
+            raise ForbiddenNameError(f"arrays of type {code!r}")
         self.dtype = np.dtype(code)
 
     def __setstate__(self, state: tuple) -> None:
         """Take the byte order; refuse fields and metadata."""
         _version, order, *parts = state
         if order not in tuple("<>=|") or any(part is not None for part in parts[:3]):
-            raise _ForbiddenNameError("arrays with fields")
+            raise ForbiddenNameError("arrays with fields")
         self.dtype = self.dtype.newbyteorder(order) if order in "<>" else self.dtype
 
 
 class _Array(np.ndarray):
-    """An array under construction; `_finished` replaces it by a plain one."""
+    """An array under construction; `finished` replaces it by a plain one."""
 
     def __setstate__(self, state: tuple) -> None:
         """Fill in shape, type and content after checking that they fit."""
@@ -86,13 +86,13 @@ def _reconstruct(*_arguments: object) -> _Array:
 
 def _scalar(kind: _Dtype, raw: bytes) -> object:
     if kind.dtype.hasobject:
-        raise _ForbiddenNameError("an object as a numpy scalar")
+        raise ForbiddenNameError("an object as a numpy scalar")
     return np.frombuffer(raw, kind.dtype, count=1)[0]
 
 
 def _from_buffer(buffer: bytes | bytearray, kind: _Dtype, shape: tuple, order: str) -> np.ndarray:
     if kind.dtype.hasobject:
-        raise _ForbiddenNameError("objects in a buffer")
+        raise ForbiddenNameError("objects in a buffer")
     return np.frombuffer(bytes(buffer), kind.dtype).reshape(shape, order=order).copy(order="K")
 
 
@@ -102,11 +102,11 @@ def _encode(text: str, encoding: str = "latin1") -> bytes:
 
 def _default_dict(factory: Callable | None = None, *items: dict) -> defaultdict:
     if factory is not None and factory not in _CONTAINERS:
-        raise _ForbiddenNameError(f"a defaultdict with factory {factory!r}")
+        raise ForbiddenNameError(f"a defaultdict with factory {factory!r}")
     return defaultdict(factory, *items)
 
 
-def _admitted_names() -> dict[tuple[str, str], object]:
+def admitted_names() -> dict[tuple[str, str], object]:
     """Return the table from (module, name), as pickles write them, to what may be called or held."""
 
     def own(function: Callable) -> Callable:
@@ -138,17 +138,17 @@ class _RestrictedUnpickler(pickle.Unpickler):
 
     def __init__(self, file: BinaryIO, lists: Collection[tuple[str, str]] = ()) -> None:
         super().__init__(file)
-        self._names = _admitted_names() | dict.fromkeys(lists, list)
+        self._names = admitted_names() | dict.fromkeys(lists, list)
 
     def find_class(self, module: str, name: str) -> object:
         """Return the admitted object, or refuse without importing anything."""
         try:
             return self._names[module, name]
         except KeyError:
-            raise _ForbiddenNameError(f"{module}.{name}") from None
+            raise ForbiddenNameError(f"{module}.{name}") from None
 
 
-def _finished(value: object, seen: dict[int, tuple[object, object]]) -> object:
+def finished(value: object, seen: dict[int, tuple[object, object]]) -> object:
     """Return `value` with arrays and array types under construction replaced; containers in place."""
     if isinstance(value, _Dtype):
         return value.dtype
@@ -161,14 +161,14 @@ def _finished(value: object, seen: dict[int, tuple[object, object]]) -> object:
     seen[id(value)] = (value, result)
     if isinstance(value, dict):
         for key, item in value.items():
-            value[key] = _finished(item, seen)
+            value[key] = finished(item, seen)
     elif isinstance(value, list):
-        value[:] = [_finished(item, seen) for item in value]
+        value[:] = [finished(item, seen) for item in value]
     elif isinstance(value, tuple):
-        result = tuple(_finished(item, seen) for item in value)
+        result = tuple(finished(item, seen) for item in value)
         seen[id(value)] = (value, result)
     elif value.dtype.hasobject:
-        result.ravel(order="K")[:] = [_finished(item, seen) for item in result.ravel(order="K")]
+        result.ravel(order="K")[:] = [finished(item, seen) for item in result.ravel(order="K")]
     return result
 
 
@@ -207,13 +207,13 @@ def loads_pickle(content: bytes, source: str, lists: Collection[tuple[str, str]]
 
 def _load(file: BinaryIO, source: str, lists: Collection[tuple[str, str]] = ()) -> object:
     try:
-        return _finished(_RestrictedUnpickler(file, lists).load(), {})
-    except _ForbiddenNameError as error:
+        return finished(_RestrictedUnpickler(file, lists).load(), {})
+    except ForbiddenNameError as error:
         raise ScenarioFormatError(
             f"{source}: the pickle asks for {error}, expected numpy arrays and plain containers only; it was not "
             "run: do not trust this file, or re-save it as plain data"
         ) from None
-    except _MALFORMED as error:
+    except MALFORMED as error:
         raise ScenarioFormatError(
             f"{source}: not a readable pickle ({type(error).__name__}: {error}), expected a complete pickle of "
             "plain data: copy the file again"
