@@ -154,3 +154,28 @@ def test_other_coordinate_systems_need_pyproj(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pyproj", None)
     with pytest.raises(ScenarioFormatError, match=r"EPSG:3857.*install pyproj"):
         Projection(EPSG).from_layer(3857)
+
+
+def test_geometries_are_those_of_gdal_and_proj(tmp_path):
+    """The calls of nuplan-devkit's map reader, where their libraries are installed."""
+    pyogrio = pytest.importorskip("pyogrio")
+    geopandas = pytest.importorskip("geopandas")
+    path = write_gpkg(tmp_path / "map.gpkg", town())
+    meta = geopandas.read_file(path, layer="meta", engine="pyogrio")
+    datum = meta[meta["key"] == "projectedCoordSystem"]["value"].iloc[0]
+    package = GeoPackage(path)
+    projection = Projection.of_map(package, PLACE)
+    compared = 0
+    for name, rows in town().items():
+        if not rows:
+            continue
+        frame = pyogrio.read_dataframe(path, layer=name, fid_as_index=True).to_crs(datum)
+        layer = package.layer(name)
+        ours = layer.geometries(frame.index, projection.from_layer(layer.srs_id))
+        assert sorted(ours) == sorted(frame.index) == sorted(row["fid"] for row in rows)
+        for fid, shape in frame.geometry.items():
+            np.testing.assert_allclose(
+                shapely.get_coordinates(ours[fid]), shapely.get_coordinates(shape), atol=1e-6, rtol=0
+            )
+            compared += 1
+    assert compared > 40

@@ -60,6 +60,7 @@ class NuplanMap:
         """
         self._package = GeoPackage(path)
         self._projection = Projection.of_map(self._package, name)
+        self._last: tuple[tuple, MapWindow] | None = None
 
     def close(self) -> None:
         """Close the file."""
@@ -82,7 +83,14 @@ class NuplanMap:
         Raises:
             ScenarioFormatError: a layer is missing or the file is damaged.
         """
-        view = MapView(self._package, self._projection, bounds, np.asarray(origin, np.float64))
+        # Scenarios come in order of time, and those of one place ask for the same window.
+        key = (*bounds, *np.asarray(origin, np.float64).tolist())
+        if self._last is None or self._last[0] != key:
+            self._last = (key, self._read(bounds, np.array(key[4:])))
+        return self._last[1]
+
+    def _read(self, bounds: Bounds, origin: np.ndarray) -> MapWindow:
+        view = MapView(self._package, self._projection, bounds, origin)
         rings = self._block_rings(view)
         records = self._records(view, rings)
         lanes, repairs = _lanes(view, records)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simengine.errors import ConfigError, ScenarioFormatError
+from simengine.scenario.splits import INDEX_NAME
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ def is_nuplan(source: Path) -> bool:
     source = Path(source)
     if source.is_file():
         return source.suffix == ".db"
-    return source.is_dir() and next(source.rglob("*.db"), None) is not None
+    is_split = (source / INDEX_NAME).is_file()
+    return source.is_dir() and not is_split and next(source.rglob("*.db"), None) is not None
 
 
 def find_map(root: Path, version: str, place: str) -> Path:

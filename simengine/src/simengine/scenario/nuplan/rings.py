@@ -6,9 +6,8 @@ import numpy as np
 import shapely
 from shapely.geometry import LineString, MultiLineString, Point, Polygon
 
-from simengine.scenario.lane_shapes import open_ring
-
 _SLIT = 0.001
+_SPECK = 1e-3
 
 
 def outlines(shape: shapely.Geometry) -> list[np.ndarray]:
@@ -29,14 +28,20 @@ def outline(polygon: Polygon) -> np.ndarray:
     Without holes it is the stored ring, vertex for vertex, even where that touches or crosses itself.
     """
     if not polygon.interiors:
-        return open_ring(shapely.get_coordinates(polygon))
+        return _opened(polygon)
     pieces = [polygon] if polygon.is_valid else shapely.get_parts(shapely.make_valid(polygon)).tolist()
     whole = _largest(pieces)
     for _ in range(len(whole.interiors)):
         if not whole.interiors:
             break
         whole = _largest(shapely.get_parts(whole.difference(_slit(whole))).tolist())
-    return open_ring(np.asarray(whole.exterior.coords).reshape(-1, 2))
+    return _opened(whole)
+
+
+def _opened(polygon: Polygon) -> np.ndarray:
+    """Return the outer ring without its repeated last point, (0, 2) if it encloses nothing."""
+    ring = shapely.get_coordinates(polygon.exterior)[:-1]
+    return ring if polygon.area > _SPECK else np.zeros((0, 2))
 
 
 def _slit(polygon: Polygon) -> shapely.Geometry:
