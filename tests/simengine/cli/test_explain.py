@@ -1,6 +1,7 @@
 """`simengine explain` on a run that is made here."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -131,3 +132,13 @@ def test_records_of_other_scenarios(capsys):
     moved = replace(record, timestamps_us=record.timestamps_us + 1)
     save_record(moved, Path("run/records/clear.npz"))
     assert "the scenario has changed since" in fails(capsys, "run", "clear")
+
+
+@pytest.mark.usefixtures("run")
+def test_the_report_says_the_same(capsys):
+    text = Path("run/report.html").read_text()
+    page = json.loads(re.search(r'id="page">(.*?)</script>', text, re.DOTALL)[1])
+    for row in page["rows"]:
+        expected = [blame["account"] for blame in explained(capsys, "run", row["token"])["blames"]]
+        assert [loss["numbers"] for loss in row["losses"]] == expected
+    assert "the reference is PDM-Closed" in text

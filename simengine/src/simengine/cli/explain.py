@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from simengine.cli.episode_verdict import episode_verdict
 from simengine.cli.report import read_config
 from simengine.config.build import open_handles
 from simengine.config.schema import RunConfig
@@ -20,8 +20,7 @@ from simengine.datatypes.record_io import load_record
 from simengine.errors import ConfigError
 from simengine.metrics.epdms.parameters import MODES as EXTENDED_MODES
 from simengine.metrics.pdm.parameters import MODES, NAVSIM_V1
-from simengine.metrics.verdict import Verdict, judge
-from simengine.pdm_closed.episode import episode_reference
+from simengine.metrics.verdict import Verdict
 from simengine.runner.run_directory import RunDirectory
 from simengine.scenario.resample import resample
 from simengine.scenario.scenario import Scenario
@@ -61,10 +60,7 @@ def execute(arguments: argparse.Namespace) -> int:
             f"{path} holds a record of scenario {record.token!r}, expected {path.stem!r}: give the record its own name"
         )
     mode = arguments.mode or (NAVSIM_V1.mode if config.metric == "none" else config.metric)
-    scenario = _scenario(config, record)
-    reference, note = episode_reference(record, scenario, mode) if mode in MODES else (None, {})
-    verdict = judge(record, scenario, mode, reference)
-    verdict = replace(verdict, reasons=note | verdict.reasons)
+    verdict = episode_verdict(record, _scenario(config, record), mode)
     if arguments.json:
         print(json.dumps(verdict.to_json(), indent=1, allow_nan=False))
     else:

@@ -9,6 +9,7 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from simengine.cli.episode_verdict import episode_verdict
 from simengine.config.build import open_handles
 from simengine.config.schema import RunConfig
 from simengine.datatypes.observation_log import ObservationLog
@@ -82,4 +83,12 @@ def write_run_report(root: Path, config: RunConfig, rows: list[ScoreRow]) -> Non
         return [rig[front] for rig in log.jpegs]
 
     animations = {} if config.record.rollouts else {"max_animations": 0}
-    write_report(root / "report.html", rows, record_of, scenario_of, front_images, **animations)
+    write_report(
+        root / "report.html",
+        rows,
+        record_of,
+        scenario_of,
+        front_images,
+        verdict_of=episode_verdict,
+        **animations,
+    )
