@@ -54,13 +54,7 @@ def ego_areas(
         rule: which polygons count for what, see `PdmParameters.areas`.
         threads: see `for_rows`.
     """
-    index = drivable.index
-    straddled, surface = drivable.straddled(rule), drivable.surface(rule)
-    lanes = drivable.select(*(Layer if rule == "every_polygon" else LANE_LAYERS))
-    route = np.array([i for i in lanes if drivable.ids[i] in route_lanes], dtype=int)
-    crossings = drivable.select(Layer.INTERSECTION)
-    sets = np.stack([index.words(group) for group in (straddled, surface, route, crossings)])
-    known = np.array([len(surface) > 0, drivable.has(*LANE_LAYERS)])
+    index, (sets, known) = drivable.index, polygon_sets(drivable, route_lanes, rule)
     flags = np.empty((5, ego.count, ego.num_states), np.bool_)
     pose = np.stack([ego.x, ego.y, ego.cos, ego.sin, ego.center_x, ego.center_y])
     half = np.array([ego.half_length, ego.half_width])
@@ -68,6 +62,29 @@ def ego_areas(
         lambda a, b: _flag(pose[:, a:b], half, index.arrays, sets, known, flags[:, a:b]), ego.count, threads
     )
     return EgoAreas(*flags)
+
+
+def polygon_sets(
+    drivable: DrivableMap, route_lanes: Collection[str], rule: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sets of polygons that a rule asks for, and which of its questions the map can answer.
+
+    Args:
+        drivable: polygons around the ego.
+        route_lanes: ids of the lanes and lane connectors of the route.
+        rule: which polygons count for what, see `PdmParameters.areas`.
+
+    Returns:
+        Sets (4, W) in the order `STRADDLED`, `SURFACE`, `ROUTE`, `CROSSINGS`, and two flags: whether any polygon
+        carries the ego, without which nothing is off the road, and whether there are lanes, without which nothing
+        is oncoming.
+    """
+    surface = drivable.surface(rule)
+    lanes = drivable.select(*(Layer if rule == "every_polygon" else LANE_LAYERS))
+    route = np.array([i for i in lanes if drivable.ids[i] in route_lanes], dtype=int)
+    groups = (drivable.straddled(rule), surface, route, drivable.select(Layer.INTERSECTION))
+    sets = np.stack([drivable.index.words(group) for group in groups])
+    return sets, np.array([len(surface) > 0, drivable.has(*LANE_LAYERS)])
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")

@@ -74,8 +74,9 @@ def build_index(polygons: np.ndarray) -> PolygonIndex:
     start = np.concatenate([[0], np.cumsum([len(r) for r in rings])]).astype(np.int64)
     edges = np.concatenate(rings) if rings else np.zeros((0, 4))
     if len(edges) == 0:
+        words = max(-(-len(rings) // BITS), 1)
         return PolygonIndex(
-            np.zeros(2), CELL, np.zeros((1, 1, 1), np.int64), np.zeros(2, np.int64), np.zeros(0, np.int64),
+            np.zeros(2), CELL, np.zeros((1, 1, words), np.int64), np.zeros(2, np.int64), np.zeros(0, np.int64),
             np.zeros(len(rings) + 1, np.int64), np.zeros((0, 4)),
         )  # fmt: skip
     low = np.minimum(edges[:, :2].min(axis=0), edges[:, 2:].min(axis=0))
