@@ -9,7 +9,6 @@ from typing import Protocol as Interface
 import numpy as np
 from PIL import Image
 
-from simengine.agents.traffic import logged_frame
 from simengine.bridge.files.client import FilesClient
 from simengine.bridge.files.scene import NO_VARIANT, Moment, SceneLabels
 from simengine.datatypes.agents import AgentStates
@@ -17,7 +16,7 @@ from simengine.datatypes.ego import StateIndex
 from simengine.datatypes.lights import LightState
 from simengine.datatypes.observation import Observation
 from simengine.datatypes.plan import Plan
-from simengine.datatypes.state import SimState
+from simengine.datatypes.state import AgentFrame, SimState
 from simengine.geometry.angles import wrap
 from simengine.geometry.se2 import rotate
 from simengine.scenario.scenario import Scenario
@@ -38,6 +37,10 @@ class Stage(Interface):
 
     def present_agents(self, state: SimState) -> AgentStates:
         """Return the agents that exist at `state`."""
+        ...
+
+    def past_agents(self, frame: int) -> AgentFrame:
+        """Return the agents at a frame before the first decision."""
         ...
 
 
@@ -79,7 +82,7 @@ class FilesPlannerPolicy:
     def _logged_state(self, state: SimState, step: int) -> SimState:
         frame = max(state.frame - (self._history - 1 - step) * self._stride, 0)
         trail = state.ego_trail[: frame + 1]
-        agents = logged_frame(self._scenario.agents, frame)
+        agents = self._stage.past_agents(frame)
         time = int(self._scenario.timestamps_us[frame])
         return replace(state, frame=frame, timestamp_us=time, ego=trail[-1], agents=agents, ego_trail=trail)
 

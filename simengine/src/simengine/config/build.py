@@ -11,16 +11,15 @@ from simengine.agents.files_planner import FilesPlannerPolicy, encode_jpeg
 from simengine.agents.pdm_closed import PdmClosedPolicy
 from simengine.agents.remote import RemotePolicy
 from simengine.agents.simple import BrakePolicy, ConstantVelocityPolicy, LogReplayPolicy
-from simengine.agents.traffic import IdmTraffic, LogReplay, TrafficModel
 from simengine.bridge.client import PlannerClient
 from simengine.bridge.curve import load_public_key
 from simengine.bridge.files.client import FilesClient
 from simengine.bridge.files.folder import RunFolder
 from simengine.bridge.in_process import InProcessClient
 from simengine.bridge.planner import Planner, PlannerConnection
+from simengine.config.protocols import check_protocol, make_protocol, settled
 from simengine.config.rewards import check_rewards, make_recorder
 from simengine.config.schema import RunConfig
-from simengine.dynamics.tracking import make_tracker
 from simengine.errors import ConfigError
 from simengine.metrics.pdm.parameters import MODES
 from simengine.render.build import make_backend
@@ -33,26 +32,26 @@ from simengine.runner.worker import Handle, PolicySource, Worker, WorkerSettings
 from simengine.scenario.scenario import Scenario
 from simengine.scenario.splits import open_split
 from simengine.sim.loop import Simulation
-from simengine.sim.protocol import Protocol
 from simengine.world.splits import BUILTIN_SPLITS, builtin_handles
 
 CHOICES = {
     "ego": ("planner", "log_replay", "constant_velocity", "brake", "pdm_closed", "expert"),
-    "traffic": ("NR", "R"),
-    "controller": ("lqr", "perfect"),
     "metric": (*MODES, "none"),
     "worker": ("sequential", "processes", "ray"),
     "render.backend": ("cpu", "gsplat", "auto", "none"),
     "record.cameras": ("front", "all", "none"),
     "bridge.transport": ("socket", "files"),
-    "protocol.name": ("navsim",),
     "rewards.mode": REWARD_MODES,
     "rewards.format": FORMATS,
 }
 
 
 def check(config: RunConfig) -> None:
-    """Raise `ConfigError` if a value is none of its choices or contradicts another."""
+    """Raise `ConfigError` if a value is none of its choices or contradicts another.
+
+    Args:
+        config: settled, as `compose_run` returns it.
+    """
     for key, choices in CHOICES.items():
         value: object = config
         for part in key.split("."):
@@ -68,7 +67,7 @@ def check(config: RunConfig) -> None:
             raise ConfigError(f"render.{key} is {getattr(config.render, key)}, expected at least 16")
     if config.ego == "planner" and config.render.backend == "none":
         raise ConfigError("ego=planner needs images but render.backend is none, expected cpu, gsplat or auto")
-    Protocol(**vars(config.protocol))
+    check_protocol(config)
     check_rewards(config)
     if config.ego == "planner" and config.bridge.transport == "files":
         _check_files(config)
@@ -107,13 +106,15 @@ def open_handles(config: RunConfig) -> list[Handle]:
 
 def build_worker(config: RunConfig) -> Worker:
     """Return a worker with everything `config` names; called once in each worker process."""
+    config = settled(config)
+    protocol = make_protocol(config)
     renderer = None
     if config.render.backend != "none":
         renderer = SceneRenderer(make_backend(config.render.backend, _render_threads(config)))
     simulation = Simulation(
-        Protocol(**vars(config.protocol)),
-        make_tracker(config.controller),
-        _traffic_factory(config.traffic),
+        protocol,
+        protocol.rules.trackers[config.controller](),
+        protocol.rules.traffic[config.traffic],
         renderer,
         nuplan_rig(config.render.width_px, config.render.height_px, distortion=config.render.distortion),
     )
@@ -136,10 +137,6 @@ def _render_threads(config: RunConfig) -> int | None:
     return 1
 
 
-def _traffic_factory(name: str) -> Callable[[Scenario], TrafficModel]:
-    return {"NR": LogReplay, "R": IdmTraffic}[name]
-
-
 def _policy_source(config: RunConfig) -> PolicySource:
     if config.ego == "planner" and config.bridge.transport == "files":
         return _files_source(config)
@@ -158,7 +155,7 @@ def _policy_source(config: RunConfig) -> PolicySource:
 
 
 def _files_source(config: RunConfig) -> PolicySource:
-    bridge, protocol = config.bridge, Protocol(**vars(config.protocol))
+    bridge, protocol = config.bridge, make_protocol(config)
     history, decisions = protocol.history_length, protocol.num_decisions
     client = FilesClient(
         RunFolder(Path(bridge.folder) if bridge.folder else output_dir(config)),

@@ -12,6 +12,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from simengine.config.protocols import settled
 from simengine.config.schema import RunConfig
 from simengine.errors import ConfigError
 
@@ -50,7 +51,7 @@ def compose_run(overrides: Sequence[str], preset: str = "closed_loop") -> RunCon
             f"the configuration does not compose ({reason}): see `simengine run --help`"
         ) from error
     assert isinstance(run, RunConfig)
-    return run
+    return settled(run)
 
 
 def to_yaml(run: RunConfig) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from simengine.config.protocols import make_protocol
 from simengine.config.schema import RunConfig
-from simengine.dynamics.tracking import make_tracker
 from simengine.errors import ConfigError
 from simengine.rewards.modes import DT, reward_rules
 from simengine.rewards.published import LOG_DT
@@ -37,7 +37,8 @@ def make_recorder(config: RunConfig) -> RewardRecorder | None:
     # Workers that share the cores would only slow each other down with more than one thread each.
     threads = None if config.worker == "sequential" else 1
     scorer = VocabularyScorer(vocabulary, config.rewards.mode, threads)
-    return RewardRecorder(scorer, make_tracker(config.controller), config.rewards.format)
+    tracker = make_protocol(config).rules.trackers[config.controller]()
+    return RewardRecorder(scorer, tracker, config.rewards.format)
 
 
 def reward_identity(config: RunConfig) -> dict[str, str]:

@@ -7,15 +7,18 @@ from dataclasses import dataclass, field
 
 @dataclass
 class ProtocolConfig:
-    """See `simengine.sim.protocol.Protocol`; times in seconds."""
+    """See `simengine.sim.protocol.Protocol`; times in seconds, None for what is usual in the protocol.
+
+    `name` is navsim or worldengine_v1; see docs/protocols.md.
+    """
 
     name: str = "navsim"
-    dt: float = 0.1
-    decision_interval: float = 0.5
-    horizon: float = 4.0
-    lookahead: float = 1.0
-    history_length: int = 4
-    history_dt: float = 0.5
+    dt: float | None = None
+    decision_interval: float | None = None
+    horizon: float | None = None
+    lookahead: float | None = None
+    history_length: int | None = None
+    history_dt: float | None = None
 
 
 @dataclass
@@ -68,12 +71,13 @@ class RewardsConfig:
     """Scores of a whole vocabulary at every decision; see docs/rewards.md.
 
     Off unless `vocabulary` names a .npy file of plans, `vocabulary_dt` seconds between their poses. `mode` is
-    navsim_v1, corrected or worldengine_v1; `format` is native, pdms_pkl or both.
+    navsim_v1, corrected or worldengine_v1, None for that of the protocol;
+    `format` is native, pdms_pkl or both.
     """
 
     vocabulary: str | None = None
     vocabulary_dt: float = 0.1
-    mode: str = "navsim_v1"
+    mode: str | None = None
     format: str = "native"
 
 
@@ -89,8 +93,8 @@ class RunConfig:
         output_dir: where results go; None for experiments/closed_loop_exps/<model_name>/<split>_<traffic>.
         ego: planner, log_replay, constant_velocity, brake, pdm_closed or expert.
         traffic: NR (log replay) or R (reactive IDM).
-        controller: lqr or perfect.
-        metric: scoring mode (navsim_v1, corrected or worldengine_v1), or none.
+        controller: lqr or perfect; None for that of the protocol.
+        metric: scoring mode (navsim_v1, corrected or worldengine_v1), or none; None for that of the protocol.
         worker: sequential, processes (of this machine) or ray.
         num_workers: how many of them; None for one per core.
         gpus_per_worker: share of a GPU that each Ray worker reserves.
@@ -107,8 +111,8 @@ class RunConfig:
     output_dir: str | None = None
     ego: str = "planner"
     traffic: str = "NR"
-    controller: str = "lqr"
-    metric: str = "navsim_v1"
+    controller: str | None = None
+    metric: str | None = None
     worker: str = "sequential"
     num_workers: int | None = None
     gpus_per_worker: float = 0.0

@@ -117,7 +117,7 @@ class Worker:
         scenario = simulation.episode.scenario
         policy = self._policies.make(scenario, simulation)
         collector = ObservationCollector(settings.record_cameras)
-        rewards = self._rewards and self._rewards.start(scenario, simulation.episode.traffic)
+        rewards = self._rewards and self._rewards.start(simulation.episode.logged, simulation.episode.traffic)
         plans: list[Plan] = []
         try:
             for _ in range(simulation.protocol.num_decisions):

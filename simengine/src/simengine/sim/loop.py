@@ -8,7 +8,7 @@ from typing import Protocol as Interface
 
 import numpy as np
 
-from simengine.agents.traffic import TrafficModel
+from simengine.agents.traffic import TrafficModel, logged_frame
 from simengine.datatypes.agents import AgentStates
 from simengine.datatypes.camera import CameraCalibration
 from simengine.datatypes.observation import Observation
@@ -18,6 +18,7 @@ from simengine.dynamics.tracking import Tracker
 from simengine.errors import ScenarioFormatError
 from simengine.scenario.resample import resample
 from simengine.scenario.scenario import Scenario
+from simengine.sim.cast import simulated_scenario
 from simengine.sim.observe import command_line, ego_observation
 from simengine.sim.protocol import Protocol
 
@@ -42,11 +43,21 @@ class Renderer(Interface):
 
 @dataclass(frozen=True)
 class Episode:
-    """What stays constant while one scenario runs."""
+    """What stays constant while one scenario runs.
+
+    Attributes:
+        scenario: at the simulation rate; agents that the protocol leaves out are valid nowhere.
+        logged: the same with all agents.
+        traffic: how the others move.
+        line: (N, 2) line that driving commands follow.
+        past: frame -> agents at frames before the first decision in which traffic moved by its model.
+    """
 
     scenario: Scenario
+    logged: Scenario
     traffic: TrafficModel
     line: np.ndarray
+    past: dict[int, AgentFrame]
 
 
 class Simulation:
@@ -94,24 +105,34 @@ class Simulation:
         Raises:
             ScenarioFormatError: the log ends before the horizon of the protocol.
         """
-        scenario = resample(scenario, self.protocol.dt)
-        start = scenario.initial_frame
-        if start + self.protocol.num_steps >= scenario.num_frames:
-            left = (scenario.num_frames - 1 - start) * scenario.dt
+        logged = resample(scenario, self.protocol.dt)
+        start = logged.initial_frame
+        if start + self.protocol.num_steps >= logged.num_frames:
+            left = (logged.num_frames - 1 - start) * logged.dt
             raise ScenarioFormatError(
-                f"scenario {scenario.token} has {left:.1f} s after its first decision, expected at least the "
+                f"scenario {logged.token} has {left:.1f} s after its first decision, expected at least the "
                 f"horizon of {self.protocol.horizon} s: shorten protocol.horizon or leave it out"
             )
-        self._episode = Episode(scenario, self._make_traffic(scenario), command_line(scenario))
+        scenario = simulated_scenario(logged, self.protocol.rules.absent)
+        traffic = self._make_traffic(scenario)
+        state, past = self._warm_up(scenario, traffic)
+        self._episode = Episode(scenario, logged, traffic, command_line(scenario), past)
         if self._renderer is not None:
             self._renderer.load(scenario)
-        agents = AgentFrame(
-            scenario.agents.pose[:, start],
-            scenario.agents.velocity[:, start],
-            scenario.agents.valid[:, start],
-        )
-        trail = np.stack([scenario.ego.state(frame) for frame in range(start + 1)])
-        return SimState(start, int(scenario.timestamps_us[start]), trail[-1], agents, trail, (agents,))
+        return state
+
+    def _warm_up(self, scenario: Scenario, traffic: TrafficModel) -> tuple[SimState, dict[int, AgentFrame]]:
+        """Return the state at the first decision, and the agents of the frames in which traffic led up to it."""
+        start = scenario.initial_frame
+        trail = self.protocol.rules.logged_states(scenario, start + 1)
+        first = max(start - self.protocol.warm_up_steps, 0)
+        agents, past = logged_frame(scenario.agents, first), {}
+        for frame in range(first, start):
+            past[frame] = agents
+            time = int(scenario.timestamps_us[frame])
+            agents = traffic.step(SimState(frame, time, trail[frame], agents, trail[: frame + 1], (agents,)))
+        time = int(scenario.timestamps_us[start])
+        return SimState(start, time, trail[-1], agents, trail, (agents,)), past
 
     def observe(self, state: SimState, with_images: bool = True) -> Observation:
         """Return what the ego policy is told at `state`; images only if there is a renderer."""
@@ -150,6 +171,12 @@ class Simulation:
             state.agents.velocity[index],
             tracks.size[index],
         )
+
+    def past_agents(self, frame: int) -> AgentFrame:
+        """Return the agents at a frame before the first decision: as they moved, or as logged before they did."""
+        episode = self.episode
+        past = episode.past.get(frame)
+        return logged_frame(episode.scenario.agents, frame) if past is None else past
 
     def _advance(self, state: SimState, plan: Plan, steps: int) -> SimState:
         """Ego and agents move from the same state: the agents never see where the ego goes next."""

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import numpy as np
 
 from simengine.datatypes.camera import CameraCalibration
-from simengine.datatypes.ego import StateIndex
 from simengine.datatypes.observation import DrivingCommand, Observation
 from simengine.datatypes.state import SimState
 from simengine.geometry.se2 import to_local
@@ -35,7 +34,9 @@ def ego_observation(
     offsets = np.arange(protocol.history_length - 1, -1, -1) * stride
     frames = state.frame - offsets
     valid = frames >= 0
-    past = state.ego_trail[np.maximum(frames, 0)]
+    index = np.maximum(frames, 0)
+    past = state.ego_trail[index]
+    motion = protocol.rules.told_motion(state.ego_trail, scenario.vehicle, scenario.dt)[index]
     commands = driving_commands(line, past[:, :3])
     return Observation(
         token=scenario.token,
@@ -45,8 +46,8 @@ def ego_observation(
         cameras=cameras,
         ego_pose=state.ego[:3].copy(),
         ego_history=to_local(state.ego[:3], past[:, :3]),
-        velocity_history=past[:, StateIndex.VELOCITY_X : StateIndex.VELOCITY_Y + 1].copy(),
-        acceleration_history=past[:, StateIndex.ACCELERATION_X : StateIndex.ACCELERATION_Y + 1].copy(),
+        velocity_history=motion[:, :2].copy(),
+        acceleration_history=motion[:, 2:].copy(),
         command_history=np.where(valid, commands, int(DrivingCommand.UNKNOWN)).astype(np.int8),
         history_valid=valid,
         history_dt=protocol.history_dt,

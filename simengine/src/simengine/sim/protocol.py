@@ -1,15 +1,17 @@
-"""The rules of a closed-loop evaluation: rates, horizon and history."""
+"""A protocol of closed-loop evaluation as one value: rates, lengths and rules, and the protocols that have names."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simengine.errors import ConfigError
+from simengine.sim.rules import NAVSIM_RULES, LoopRules
+from simengine.sim.worldengine import WORLDENGINE_RULES
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """Rates and lengths of an episode; the defaults are the `navsim` protocol.
+    """How an episode runs; the defaults are the `navsim` protocol.
 
     Attributes:
         name: written beside every score.
@@ -19,6 +21,7 @@ class Protocol:
         lookahead: how long traffic goes on after the last scored state [s], for time to collision.
         history_length: number of ego states a planner sees, the present one included.
         history_dt: time between them [s].
+        rules: everything that is no number.
     """
 
     name: str = "navsim"
@@ -28,6 +31,7 @@ class Protocol:
     lookahead: float = 1.0
     history_length: int = 4
     history_dt: float = 0.5
+    rules: LoopRules = NAVSIM_RULES
 
     def __post_init__(self) -> None:
         if self.dt <= 0:
@@ -66,3 +70,27 @@ class Protocol:
     def lookahead_steps(self) -> int:
         """Simulation frames after the last scored one."""
         return round(self.lookahead / self.dt)
+
+    @property
+    def warm_up_steps(self) -> int:
+        """Frames before the first decision in which traffic already moves by its model: the history, or none."""
+        return round((self.history_length - 1) * self.history_dt / self.dt) if self.rules.warm_up else 0
+
+
+NAVSIM = Protocol()
+
+WORLDENGINE_V1 = Protocol(name="worldengine_v1", dt=0.5, lookahead=0.0, rules=WORLDENGINE_RULES)
+"""Four frames of history and eight decisions at 2 Hz, and no traffic after the last frame."""
+
+PROTOCOLS = {protocol.name: protocol for protocol in (NAVSIM, WORLDENGINE_V1)}
+
+
+def protocol_of(name: str, **changes: float) -> Protocol:
+    """Return the protocol called `name`, with other numbers where `changes` gives them.
+
+    Raises:
+        ConfigError: there is no such protocol, or the numbers do not fit each other.
+    """
+    if name not in PROTOCOLS:
+        raise ConfigError(f"protocol.name is {name!r}, expected one of {', '.join(PROTOCOLS)}")
+    return replace(PROTOCOLS[name], **changes)
