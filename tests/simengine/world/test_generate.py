@@ -12,10 +12,11 @@ from simengine.datatypes.lights import LightState
 from simengine.datatypes.state import AgentFrame, SimState
 from simengine.errors import ConfigError
 from simengine.scenario.splits import load_index
-from simengine.world.checks import collision_free, naive_hit_frame, stays_on_road
-from simengine.world.common_events import COMMON_EVENTS, phase_plan
-from simengine.world.generate import generate
-from simengine.world.rare_events import RARE_EVENTS
+from simengine.world.certificate import make_naive, try_driver
+from simengine.world.checks import collision_free, stays_on_road
+from simengine.world.events import COMMON_EVENTS, RARE_EVENTS
+from simengine.world.generate import EARLIEST_HIT, generate
+from simengine.world.light_plans import one_by_one, two_by_two
 from simengine.world.recipe import BUILTIN_SPLITS
 from simengine.world.splits import builtin_handles, write_split
 
@@ -84,12 +85,15 @@ def test_agent_velocity_is_the_derivative_of_its_pose(scenarios):
         assert error.max() < 1.0
 
 
-def test_naive_driver_fails_in_rare_events(scenarios):
-    for (split, _), scenario in scenarios.items():
-        if scenario.tags["rare"]:
-            assert split == "demo"
-            assert scenario.tags["naive_hit_s"] is not None
-            assert 1.0 < scenario.tags["naive_hit_s"] <= 4.0
+def test_rare_events_are_certified(scenarios):
+    for scenario in scenarios.values():
+        certificate = scenario.tags["certificate"]
+        assert {verdict["success"] for verdict in certificate["expert"].values()} == {True}
+        assert ("naive" in certificate) == scenario.tags["rare"]
+        for verdict in certificate.get("naive", {}).values():
+            assert not verdict["success"]
+            assert EARLIEST_HIT <= verdict["failed_s"] <= 4.0
+            assert verdict["whom"] in scenario.tags["scripted"]
 
 
 def test_red_light_is_red_when_the_ego_stands(scenarios):
@@ -118,14 +122,18 @@ def test_reactive_traffic_does_not_collide_while_the_ego_repeats_its_log(scenari
         assert collision_free(driven)
 
 
-def test_naive_hit_is_counted_from_the_first_decision():
+def test_naive_failure_is_counted_from_the_first_decision():
     # 8 m/s, a standing car with its rear 20 m ahead of the ego's front: hit after 2.5 s.
     front = 15 * 0.8 + 1.461 + 2.588
     car = np.tile([front + 20.0 + 2.3, 0.0, 0.0], (116, 1))
-    scenario = make_scenario(frames=116, agents=make_tracks(car[None]))
-    line = np.array([[-50.0, 0.0], [300.0, 0.0]])
-    assert naive_hit_frame(scenario, line) == 25
-    assert naive_hit_frame(scenario, line + [0.0, 5.0]) is None
+    verdict = try_driver(make_scenario(frames=116, agents=make_tracks(car[None])), "NR", make_naive)
+    assert not verdict.success
+    assert verdict.time == pytest.approx(2.5, abs=0.11)
+    assert verdict.whom == "agent_0"
+    beside = try_driver(
+        make_scenario(frames=116, agents=make_tracks(car[None] + [0.0, 5.0, 0.0])), "NR", make_naive
+    )
+    assert beside.success
 
 
 def test_splits_are_what_they_promise():
@@ -146,17 +154,20 @@ def test_splits_are_what_they_promise():
 
 
 def test_every_rare_event_can_be_staged():
-    for make in RARE_EVENTS.values():
-        stage = make(np.random.default_rng(1), 0.5)
+    for event in RARE_EVENTS.values():
+        stage = event.stage(np.random.default_rng(1), 0.5)
         assert any(actor.hidden_until > 0 for actor in stage.actors)
 
 
-def test_light_phases_never_let_two_arms_go():
-    plan = phase_plan("west", 3.0)
-    for time in np.arange(0.0, 80.0, 0.25):
-        shown = [plan(arm, time) for arm in ("east", "north", "west", "south")]
-        assert sum(state != LightState.RED for state in shown) <= 1
-    assert plan("west", 0.0) == LightState.GREEN
+def test_light_phases_never_let_crossing_arms_go():
+    arms = ("east", "north", "west", "south")
+    for make, together in ((one_by_one, 1), (two_by_two, 2)):
+        plan = make("west", 3.0)
+        for time in np.arange(0.0, 80.0, 0.25):
+            open_arms = [k for k, arm in enumerate(arms) if plan(arm, time) != LightState.RED]
+            assert len(open_arms) <= together
+            assert len({k % 2 for k in open_arms}) <= 1
+        assert plan("west", 0.0) == LightState.GREEN
 
 
 def test_unknown_split_and_index_are_refused():

@@ -11,9 +11,12 @@ from simengine.geometry import boxes, polyline, se2
 from simengine.geometry.angles import wrap
 from simengine.scenario.scenario import Scenario
 
-SCORED_FRAMES = 40
-NAIVE_MIN_SPEED = 2.0
 MAX_TURNED = 0.5
+
+
+def careful(scenario: Scenario, line: np.ndarray) -> bool:
+    """Whether the log is that of a careful driver along `line` (N, 2)."""
+    return stays_on_road(scenario) and drives_calmly(scenario, line) and collision_free(scenario)
 
 
 def collision_free(scenario: Scenario) -> bool:
@@ -36,34 +39,3 @@ def drives_calmly(scenario: Scenario, line: np.ndarray) -> bool:
     along, _ = polyline.project(line, pose[:, :2])
     turned = wrap(pose[:, 2] - polyline.sample(line, along)[:, 2])
     return bool(np.abs(turned).max() < MAX_TURNED)
-
-
-def naive_hit_frame(scenario: Scenario, line: np.ndarray) -> int | None:
-    """Return how many frames after the first decision a driver who keeps speed along `line` hits someone.
-
-    None if that does not happen within the scored horizon.
-
-    Args:
-        scenario: the finished log.
-        line: (N, 2) centre line of the route.
-    """
-    start, vehicle = scenario.initial_frame, scenario.vehicle
-    speed = float(scenario.ego.velocity[start, 0])
-    if speed < NAIVE_MIN_SPEED:
-        return None
-    along, _ = polyline.project(line, scenario.ego.pose[start, :2])
-    frames = np.arange(start, start + SCORED_FRAMES + 1)
-    rear = polyline.sample(line, along + speed * scenario.dt * (frames - start))
-    own = boxes.corners(se2.shift_forward(rear, vehicle.rear_axle_to_center), vehicle.length, vehicle.width)
-    agents = scenario.agents
-    size = agents.size[:, None]
-    other = boxes.corners(agents.pose[:, frames], size[..., 0], size[..., 1])
-    hit = boxes.overlap(own[None], other) & agents.valid[:, frames]
-    # Being run into from behind says nothing about the driver in front.
-    ahead = ((agents.pose[:, frames, :2] - rear[None, :, :2]) * _direction(rear)[None]).sum(-1) > 0.0
-    found = (hit & ahead).any(axis=0)
-    return int(np.argmax(found)) if found.any() else None
-
-
-def _direction(poses: np.ndarray) -> np.ndarray:
-    return np.stack([np.cos(poses[..., 2]), np.sin(poses[..., 2])], axis=-1)

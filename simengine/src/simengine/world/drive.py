@@ -9,134 +9,77 @@ import numpy as np
 from simengine.agents.expert import ExpertPolicy
 from simengine.agents.roster import Role, Roster
 from simengine.agents.signals import find_signals
-from simengine.agents.traffic import Forecast, IdmTraffic, TrafficModel
-from simengine.datatypes.agents import AgentTracks
-from simengine.datatypes.ego import STATE_SIZE, EgoTrack, StateIndex
+from simengine.agents.traffic import IdmTraffic, TrafficModel
+from simengine.datatypes.ego import StateIndex
 from simengine.datatypes.state import AgentFrame, SimState
 from simengine.dynamics.tracking import LqrTracking
-from simengine.geometry.angles import wrap
-from simengine.render.rig import nuplan_rig
+from simengine.geometry import polyline
 from simengine.scenario.scenario import Scenario
-from simengine.world.stage import DT, HISTORY_FRAMES, NUM_FRAMES, Stage, first_pose
+from simengine.world.clock import DT, HISTORY_FRAMES, INITIAL_TIME, NUM_FRAMES
+from simengine.world.draft import Perturbation, finish, first_state, make_draft
+from simengine.world.stage import Stage
+from simengine.world.surprise import Surprise
 
 DECISION_FRAMES = 5
-EPOCH_US = 1_700_000_000_000_000
-CAMERA_SIZE_PX = (320, 180)
 
 
 @dataclass(frozen=True)
-class Perturbation:
-    """How far off its lane and speed the ego starts.
+class Foresight:
+    """Where the ego will be if it drives alone up to the first decision and then keeps its speed.
 
     Attributes:
-        lateral: offset to the left [m].
-        heading: turn to the left [rad].
-        speed: factor on the speed.
+        center: arc length of its box centre on its line at the first decision [m].
+        speed: speed there [m/s].
     """
 
-    lateral: float = 0.0
-    heading: float = 0.0
-    speed: float = 1.0
+    center: float
+    speed: float
+
+    def reached(self, time: float) -> float:
+        """Return the arc length of the box centre at `time` [s] [m]."""
+        return self.center + self.speed * (time - INITIAL_TIME)
+
+    def time_at(self, s: float) -> float:
+        """Return when the box centre is at arc length `s` [m] [s]."""
+        return INITIAL_TIME + (s - self.center) / max(self.speed, 0.5)
 
 
-class Surprise:
-    """Traffic whose scripted actors are not foreseen before their time.
-
-    Until then standing ones are not noticed and moving ones are expected to go straight on: the expert
-    then has to react, like everybody else, instead of having slowed down long before.
-    """
-
-    def __init__(self, traffic: TrafficModel, hidden_until: np.ndarray, unnoticed: np.ndarray) -> None:
-        self._traffic, self._until, self._unnoticed = traffic, hidden_until, unnoticed
-
-    def step(self, state: SimState) -> AgentFrame:
-        """See `TrafficModel.step`."""
-        return self._traffic.step(state)
-
-    def forecast(self, state: SimState, steps: int) -> Forecast:
-        """See `TrafficModel.forecast`."""
-        known = self._traffic.forecast(state, steps)
-        hidden = np.flatnonzero(state.frame * DT < self._until)
-        if not len(hidden):
-            return known
-        pose, velocity, present = known.pose.copy(), known.velocity.copy(), known.present.copy()
-        time = DT * np.arange(steps + 1)
-        now = known.velocity[hidden, :1]
-        pose[hidden] = known.pose[hidden, :1]
-        pose[hidden, :, :2] += time[None, :, None] * now
-        velocity[hidden] = now
-        present[hidden] &= (np.linalg.norm(now, axis=2) > 0.1) & ~self._unnoticed[hidden, None]
-        return Forecast(pose, velocity, present)
+def foresee(stage: Stage) -> Foresight:
+    """Return how the ego gets on until the first decision if it is alone."""
+    alone = replace(stage, actors=[])
+    draft = make_draft(alone)
+    _, egos = _roll(draft, IdmTraffic(draft, roster=_roster(alone, draft)), stage.line, HISTORY_FRAMES + 1)
+    along, _ = polyline.project(stage.line, egos[-1][:2])
+    speed = float(egos[-1][StateIndex.VELOCITY_X])
+    return Foresight(float(along) + stage.vehicle.rear_axle_to_center, speed)
 
 
 def drive(stage: Stage, token: str, tags: dict, perturbation: Perturbation) -> Scenario:
     """Return the scenario that `stage` develops into."""
-    draft = _draft(stage, token, tags, perturbation)
-    traffic = Surprise(
-        IdmTraffic(draft, roster=_roster(stage, draft)),
-        np.array([actor.hidden_until for actor in stage.actors]),
-        np.array([actor.unnoticed for actor in stage.actors], bool),
-    )
+    draft = make_draft(stage, token, tags, perturbation)
+    traffic = Surprise(IdmTraffic(draft, roster=_roster(stage, draft)), stage.actors)
+    agents, egos = _roll(draft, traffic, stage.line, NUM_FRAMES)
+    return finish(draft, np.array(egos), agents)
+
+
+def _roll(
+    draft: Scenario, traffic: TrafficModel, line: np.ndarray, frames: int
+) -> tuple[list[AgentFrame], list[np.ndarray]]:
+    """Agents and ego states of the first `frames` frames with the expert at the wheel."""
     tracker = LqrTracking()
-    expert = ExpertPolicy(draft, traffic, line=stage.line)
-    state = _first_state(draft)
+    expert = ExpertPolicy(draft, traffic, line=line)
+    state = first_state(draft)
     agents, egos = [state.agents], [state.ego]
-    while state.frame + 1 < NUM_FRAMES:
+    while state.frame + 1 < frames:
         plan = expert.plan(None, state)
         for ego in tracker.follow(state.ego, plan, draft.vehicle, DT, DECISION_FRAMES):
             frame = traffic.step(state)
-            state = replace(
-                state, frame=state.frame + 1, timestamp_us=state.timestamp_us + 100_000, ego=ego, agents=frame
-            )
             agents.append(frame)
             egos.append(ego)
-    return _finish(draft, np.array(egos[:NUM_FRAMES]), agents[:NUM_FRAMES])
-
-
-def _draft(stage: Stage, token: str, tags: dict, perturbation: Perturbation) -> Scenario:
-    """The scenario before anyone drives: scripts complete, everyone else at frame 0 only."""
-    place, actors = stage.place, stage.actors
-    pose = np.zeros((len(actors), NUM_FRAMES, 3))
-    velocity = np.zeros((len(actors), NUM_FRAMES, 2))
-    valid = np.zeros((len(actors), NUM_FRAMES), bool)
-    for i, actor in enumerate(actors):
-        if actor.track is not None:
-            pose[i], valid[i] = actor.track, True
-            velocity[i] = np.gradient(actor.track[:, :2], DT, axis=0)
-        else:
-            first = first_pose(actor)
-            pose[i, 0], valid[i, 0] = first, True
-            velocity[i, 0] = actor.speed * np.array([np.cos(first[2]), np.sin(first[2])])
-    pose[..., 2] = wrap(pose[..., 2])
-    start = stage.beside(stage.ego_start, perturbation.lateral, perturbation.heading)
-    speed = stage.ego_speed * perturbation.speed
-    return Scenario(
-        token=token,
-        log_name=f"builtin_{token}",
-        map_name=f"builtin_{place.family}",
-        dt=DT,
-        timestamps_us=EPOCH_US + np.arange(NUM_FRAMES, dtype=np.int64) * round(DT * 1e6),
-        initial_frame=HISTORY_FRAMES,
-        agents=AgentTracks(
-            tuple(f"{actor.kind.name.lower()}_{i}" for i, actor in enumerate(actors)),
-            np.array([int(actor.kind) for actor in actors], np.int8),
-            pose,
-            velocity,
-            np.array([actor.size for actor in actors], np.float64).reshape(-1, 3),
-            valid,
-        ),
-        ego=EgoTrack(
-            np.tile(np.append(start[:2], wrap(start[2])), (NUM_FRAMES, 1)),
-            np.tile([speed, 0.0], (NUM_FRAMES, 1)),
-            np.zeros((NUM_FRAMES, 2)),
-        ),
-        vehicle=stage.vehicle,
-        map=place.vector_map,
-        lights=stage.lights(),
-        route=place.route,
-        cameras=nuplan_rig(*CAMERA_SIZE_PX),
-        tags=tags,
-    )
+            state = SimState(
+                state.frame + 1, state.timestamp_us + round(DT * 1e6), ego, frame, np.array(egos)
+            )
+    return agents[:frames], egos[:frames]
 
 
 def _roster(stage: Stage, draft: Scenario) -> Roster:
@@ -148,25 +91,3 @@ def _roster(stage: Stage, draft: Scenario) -> Roster:
     path_row[drivers] = np.arange(len(drivers))
     signals = find_signals(paths, np.arange(len(paths)), draft.lights, draft.map)
     return Roster(role, tuple(paths), path_row, signals, np.zeros((len(actors), len(actors) + 1), bool))
-
-
-def _first_state(draft: Scenario) -> SimState:
-    ego = np.zeros(STATE_SIZE)
-    ego[:3], ego[3:5] = draft.ego.pose[0], draft.ego.velocity[0]
-    agents = AgentFrame(draft.agents.pose[:, 0], draft.agents.velocity[:, 0], draft.agents.valid[:, 0])
-    return SimState(0, int(draft.timestamps_us[0]), ego, agents, ego[None])
-
-
-def _finish(draft: Scenario, ego: np.ndarray, agents: list[AgentFrame]) -> Scenario:
-    tracks = replace(
-        draft.agents,
-        pose=np.stack([frame.pose for frame in agents], axis=1),
-        velocity=np.stack([frame.velocity for frame in agents], axis=1),
-        valid=np.stack([frame.present for frame in agents], axis=1),
-    )
-    track = EgoTrack(
-        ego[:, :3].copy(),
-        ego[:, StateIndex.VELOCITY_X : StateIndex.VELOCITY_Y + 1].copy(),
-        ego[:, StateIndex.ACCELERATION_X : StateIndex.ACCELERATION_Y + 1].copy(),
-    )
-    return replace(draft, agents=tracks, ego=track)

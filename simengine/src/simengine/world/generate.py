@@ -8,23 +8,38 @@ import numpy as np
 
 from simengine.errors import ConfigError
 from simengine.scenario.scenario import Scenario
-from simengine.world.checks import collision_free, drives_calmly, naive_hit_frame, stays_on_road
-from simengine.world.common_events import COMMON_EVENTS
-from simengine.world.drive import Perturbation, drive
+from simengine.world.certificate import rare, solvable
+from simengine.world.checks import careful
+from simengine.world.draft import Perturbation, actor_id
+from simengine.world.drive import drive
+from simengine.world.events import COMMON_EVENTS, RARE_EVENTS
+from simengine.world.events.parameters import settings
 from simengine.world.extras import add_extras
-from simengine.world.rare_events import RARE_EVENTS
-from simengine.world.recipe import BUILTIN_SPLITS, Recipe
+from simengine.world.recipe import BUILTIN_SPLITS, BuiltinSplit, Recipe
+from simengine.world.stage import Stage
 
-MAX_ATTEMPTS = 40
-# After this many tries an event is accepted without the naive driver failing in it.
-STRICT_ATTEMPTS = 25
-# Sooner than this after the first decision nobody could react.
-EARLIEST_HIT_FRAMES = 12
+# Each try is another layout; about every second one is admitted.
+MAX_ATTEMPTS = 400
+EASING_ATTEMPTS = 20
+GOLDEN_RATIO = 0.6180339887498949
+# Sooner than this after the first decision nobody could react [s].
+EARLIEST_HIT = 1.2
 
 
 def scenario_token(split: str, index: int) -> str:
     """Return the token of a built-in scenario; it depends on nothing else."""
     return f"{split}_{index:04d}"
+
+
+def find_split(name: str) -> BuiltinSplit:
+    """Return a built-in split.
+
+    Raises:
+        ConfigError: no such split.
+    """
+    if name not in BUILTIN_SPLITS:
+        raise ConfigError(f"built-in split is {name!r}, expected one of {', '.join(sorted(BUILTIN_SPLITS))}")
+    return BUILTIN_SPLITS[name]
 
 
 def generate(split: str, index: int) -> Scenario:
@@ -33,33 +48,60 @@ def generate(split: str, index: int) -> Scenario:
     Raises:
         ConfigError: no such split, or no such index in it.
     """
-    if split not in BUILTIN_SPLITS:
-        raise ConfigError(f"built-in split is {split!r}, expected one of {', '.join(sorted(BUILTIN_SPLITS))}")
-    definition = BUILTIN_SPLITS[split]
-    if not 0 <= index < definition.size:
-        raise ConfigError(
-            f"index {index} is not in built-in split {split}, expected 0..{definition.size - 1}"
-        )
-    recipe = definition.recipe(index)
+    definition = find_split(split)
+    if index < 0 or (not definition.open_ended and index >= definition.size):
+        expected = "at least 0" if definition.open_ended else f"0..{definition.size - 1}"
+        raise ConfigError(f"index {index} is not in built-in split {split}, expected {expected}")
+    recipe, token = definition.recipe(index), scenario_token(split, index)
     for attempt in range(MAX_ATTEMPTS):
-        scenario = attempt_scenario(recipe, scenario_token(split, index), attempt)
+        scenario = attempt_scenario(recipe, token, attempt)
         if scenario is not None:
             return scenario
-    raise AssertionError(
-        f"no admissible {recipe.event} scenario for {split} {index} in {MAX_ATTEMPTS} attempts"
-    )
+    raise AssertionError(f"no admissible {recipe.event} for {split} {index} in {MAX_ATTEMPTS} attempts")
 
 
 def attempt_scenario(recipe: Recipe, token: str, attempt: int) -> Scenario | None:
     """Return the scenario of sub-seed `attempt`, or None if it is not admissible."""
-    digest = hashlib.sha256(f"{recipe.seed}/{attempt}".encode()).digest()
-    rng = np.random.default_rng(int.from_bytes(digest[:8], "little"))
-    events = RARE_EVENTS if recipe.rare else COMMON_EVENTS
-    # What the expert cannot survive is made a little easier each time.
-    difficulty = recipe.difficulty * (1.0 - attempt / MAX_ATTEMPTS)
-    stage = events[recipe.event](rng, difficulty)
+    rng = np.random.default_rng(_sub_seed(recipe, attempt))
+    event = (RARE_EVENTS if recipe.rare else COMMON_EVENTS)[recipe.event]
+    difficulty = walked_difficulty(recipe.difficulty, attempt)
+    stage = event.stage(rng, difficulty)
     add_extras(stage, float(rng.uniform(0.25, 0.9)))
-    tags = {
+    tags = _tags(recipe, stage, attempt, difficulty)
+    if recipe.rare:
+        tags["parameters"] = settings(event, difficulty)
+    scenario = drive(stage, token, tags, _perturbation(recipe, rng))
+    if not careful(scenario, stage.line):
+        return None
+    return scenario if _certify(scenario, recipe) else None
+
+
+def walked_difficulty(asked: float, attempt: int) -> float:
+    """Return the difficulty of a try: what cannot be survived gets easier, and then anything goes."""
+    if attempt < EASING_ATTEMPTS:
+        return asked * (1.0 - attempt / EASING_ATTEMPTS)
+    return (attempt - EASING_ATTEMPTS) * GOLDEN_RATIO % 1.0
+
+
+def _certify(scenario: Scenario, recipe: Recipe) -> bool:
+    """Whether the scenario is admitted; then its tags say why."""
+    certificate: dict = {}
+    if recipe.rare:
+        naive = rare(scenario, EARLIEST_HIT, tuple(scenario.tags["scripted"]))
+        if naive is None:
+            return False
+        certificate["naive"] = {traffic: verdict.to_json() for traffic, verdict in naive.items()}
+    expert = solvable(scenario)
+    if expert is None:
+        return False
+    certificate["expert"] = {traffic: verdict.to_json() for traffic, verdict in expert.items()}
+    scenario.tags["certificate"] = certificate
+    return True
+
+
+def _tags(recipe: Recipe, stage: Stage, attempt: int, difficulty: float) -> dict:
+    actors = stage.actors
+    return {
         "source": "builtin",
         "family": stage.place.family,
         "event": recipe.event,
@@ -68,23 +110,15 @@ def attempt_scenario(recipe: Recipe, token: str, attempt: int) -> Scenario | Non
         "attempt": attempt,
         "difficulty": round(difficulty, 3),
         "perturbed": recipe.perturbed,
-        "scripted": [
-            f"{actor.kind.name.lower()}_{i}" for i, actor in enumerate(stage.actors) if actor.hidden_until > 0
-        ],
+        "scripted": [actor_id(actors, i) for i, actor in enumerate(actors) if actor.has_part],
         **stage.place.facts,
         **stage.facts,
     }
-    scenario = drive(stage, token, tags, _perturbation(recipe, rng))
-    calm = stays_on_road(scenario) and drives_calmly(scenario, stage.line)
-    if not (calm and collision_free(scenario)):
-        return None
-    if recipe.rare:
-        hit = naive_hit_frame(scenario, stage.line)
-        due = hit is not None and hit >= EARLIEST_HIT_FRAMES
-        if not due and attempt < STRICT_ATTEMPTS:
-            return None
-        scenario.tags["naive_hit_s"] = None if hit is None else round(hit * scenario.dt, 1)
-    return scenario
+
+
+def _sub_seed(recipe: Recipe, attempt: int) -> int:
+    digest = hashlib.sha256(f"{recipe.seed}/{attempt}".encode()).digest()
+    return int.from_bytes(digest[:8], "little")
 
 
 def _perturbation(recipe: Recipe, rng: np.random.Generator) -> Perturbation:

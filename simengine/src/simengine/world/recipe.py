@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from simengine.world.common_events import COMMON_EVENTS
-from simengine.world.rare_events import RARE_EVENTS
+from simengine.world.events import COMMON_EVENTS, RARE_EVENTS
 
 # Shares of common driving: an event is repeated as often as it should come up in a round.
 COMMON_ROUND = (
@@ -20,10 +19,20 @@ COMMON_ROUND = (
     "green_start",
     "turn_right",
     "crosswalk",
+    "circle",
+    "arterial_drive",
+    "stop_and_go",
     "following",
+    "highway_drive",
+    "narrow_street",
     "bend",
+    "left_with_gap",
+    "ramp_merging",
     "stop_at_red",
+    "work_zone",
+    "grid_drive",
     "crosswalk",
+    "leaving_highway",
 )
 DEMO_EVENTS = (
     "free_drive",
@@ -70,7 +79,7 @@ class BuiltinSplit:
 
     Attributes:
         name: of the split; it is part of every seed, so splits never share scenarios.
-        size: number of scenarios.
+        size: number of scenarios, by default where it is open-ended.
         kind: `common`, `rare` or `demo`.
         perturbed_share: share of common scenarios that start perturbed.
     """
@@ -79,6 +88,11 @@ class BuiltinSplit:
     size: int
     kind: str
     perturbed_share: float = 0.0
+
+    @property
+    def open_ended(self) -> bool:
+        """Whether it has a scenario for every index, beyond its default size, too."""
+        return self.kind != "demo"
 
     def recipe(self, index: int) -> Recipe:
         """Return what scenario `index` should be."""
@@ -100,9 +114,9 @@ BUILTIN_SPLITS: dict[str, BuiltinSplit] = {
     for split in (
         BuiltinSplit("demo", len(DEMO_EVENTS), "demo"),
         BuiltinSplit("common_train", 2000, "common", perturbed_share=0.45),
-        BuiltinSplit("common_test", 64, "common"),
-        BuiltinSplit("rare_train", 200, "rare"),
-        BuiltinSplit("rare_test", 64, "rare"),
+        BuiltinSplit("common_test", 200, "common"),
+        BuiltinSplit("rare_train", 1000, "rare"),
+        BuiltinSplit("rare_test", 200, "rare"),
     )
 }
 

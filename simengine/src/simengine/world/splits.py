@@ -11,7 +11,7 @@ from simengine.errors import ConfigError
 from simengine.scenario.io import save_scenario
 from simengine.scenario.scenario import Scenario
 from simengine.scenario.splits import IndexEntry, index_entry, write_index
-from simengine.world.generate import generate, scenario_token
+from simengine.world.generate import find_split, generate, scenario_token
 from simengine.world.recipe import BUILTIN_SPLITS
 
 __all__ = ["BUILTIN_SPLITS", "BuiltinHandle", "builtin_handles", "write_split"]
@@ -34,15 +34,22 @@ class BuiltinHandle:
         return generate(self.split, self.index)
 
 
-def builtin_handles(split: str) -> list[BuiltinHandle]:
+def builtin_handles(split: str, num_scenarios: int | None = None) -> list[BuiltinHandle]:
     """Return one handle for each scenario of a built-in split, in order.
 
+    Args:
+        split: name of the split.
+        num_scenarios: how many; its default size if None.
+
     Raises:
-        ConfigError: no such split.
+        ConfigError: no such split, or it has fewer scenarios.
     """
-    if split not in BUILTIN_SPLITS:
-        raise ConfigError(f"built-in split is {split!r}, expected one of {', '.join(sorted(BUILTIN_SPLITS))}")
-    return [BuiltinHandle(split, index) for index in range(BUILTIN_SPLITS[split].size)]
+    definition = find_split(split)
+    count = definition.size if num_scenarios is None else num_scenarios
+    if count < 1 or (count > definition.size and not definition.open_ended):
+        expected = "at least 1" if definition.open_ended else f"1 to {definition.size}"
+        raise ConfigError(f"{count} scenarios of built-in split {split} are asked for, expected {expected}")
+    return [BuiltinHandle(split, index) for index in range(count)]
 
 
 def write_split(
@@ -58,12 +65,12 @@ def write_split(
         split: name of the split.
         directory: where to write.
         workers: processes; the files do not depend on it.
-        num_scenarios: only the first so many.
+        num_scenarios: how many; its default size if None.
         progress: called after each scenario.
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    jobs = [(handle, directory) for handle in builtin_handles(split)[:num_scenarios]]
+    jobs = [(handle, directory) for handle in builtin_handles(split, num_scenarios)]
     entries = []
     for entry in _entries(jobs, min(workers, len(jobs))):
         entries.append(entry)

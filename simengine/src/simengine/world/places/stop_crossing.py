@@ -1,0 +1,40 @@
+"""A crossing with stop signs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simengine.world.map_builder import MapBuilder
+from simengine.world.places.four_way import CROSSWALKS, four_arms, route_from_west
+from simengine.world.places.junction import join
+from simengine.world.places.place import Place
+from simengine.world.roads import LANE_WIDTH
+
+
+def stop_crossing(rng: np.random.Generator, turn: str = "straight", control: str = "two_way") -> Place:
+    """Return a crossing where the ego, coming from the west, has a stop sign.
+
+    Args:
+        rng: source of all choices.
+        turn: the ego goes `left`, `straight` or `right`.
+        control: `two_way` where the crossing road has the right of way, or `all_way`.
+    """
+    heading = rng.uniform(-np.pi, np.pi)
+    limit = float(rng.choice([8.9, 11.2, 13.4]))
+    major = int(rng.integers(1, 3)) if control == "two_way" else 1
+    reach = major * LANE_WIDTH + rng.uniform(8.0, 11.0)
+    other = "" if control == "two_way" else "stop_sign"
+    stops = ("stop_sign", other, "stop_sign", other)
+    builder = MapBuilder()
+    arms = four_arms(builder, heading, reach, limit, (1, major, 1, major), stops)
+    junction = join(builder, arms, limit)
+    return Place(
+        "stop_crossing",
+        builder.build(),
+        builder.roads,
+        route_from_west(0, major - 1 if turn == "right" else 0, turn),
+        0.0,
+        CROSSWALKS,
+        signed=junction.signed,
+        facts={"lanes": 1, "speed_limit": limit, "turn": turn, "control": control, "crossing_lanes": major},
+    )
