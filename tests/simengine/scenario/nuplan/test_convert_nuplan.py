@@ -1,5 +1,9 @@
+import contextlib
 import errno
 import pickle
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -194,6 +198,54 @@ def test_a_worker_that_dies_is_one_sentence_and_the_rest_is_kept(world, tmp_path
     ):
         convert(world, tmp_path / "out", workers=2)
     assert len(finished(tmp_path / ".out.part")) == 2
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that `pid` started."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(stat.read_text().rsplit(")", 1)[1].split()[1]) == pid:
+                found.append(int(stat.parent.name))
+    return found
+
+
+def running(pid: int) -> bool:
+    """Return whether a process is there and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_a_killed_conversion_leaves_no_workers_and_is_taken_up_again(world, tmp_path):
+    convert(world, tmp_path / "whole")
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import pickle, sys\nfrom pathlib import Path\n"
+        "from simengine.scenario.nuplan.convert import convert_nuplan\n"
+        "if __name__ == '__main__':\n"
+        "    options = pickle.loads(Path(sys.argv[1]).read_bytes())\n"
+        "    convert_nuplan(options, Path(sys.argv[2]), workers=2, progress=False)\n"
+    )
+    (tmp_path / "options.pkl").write_bytes(pickle.dumps(world))
+    parent = subprocess.Popen([sys.executable, program, tmp_path / "options.pkl", tmp_path / "out"])
+    deadline = time.monotonic() + 60
+    workers: list[int] = []
+    while len(workers) < 3 and parent.poll() is None and time.monotonic() < deadline:
+        workers = children(parent.pid)  # Two workers, and the tracker of spawned processes.
+        time.sleep(0.02)
+    parent.kill()
+    parent.wait()
+    assert len(workers) >= 2
+    while any(map(running, workers)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not [pid for pid in workers if running(pid)]
+    stray = tmp_path / ".out.part" / "maps" / ".half.npz.1.tmp"
+    stray.parent.mkdir(parents=True, exist_ok=True)
+    stray.write_bytes(b"half")
+    convert(world, tmp_path / "out")
+    assert tree(tmp_path / "out") == tree(tmp_path / "whole")
 
 
 def fill_disk_after(monkeypatch, scenarios: int) -> None:

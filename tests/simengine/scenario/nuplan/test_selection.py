@@ -184,6 +184,8 @@ def test_where_files_are_found(logs, tmp_path):
     assert [path.parent.name for path in find_logs(logs)] == ["mini", "mini"]
     assert find_logs(logs / "mini" / f"{NAME}.db") == [logs / "mini" / f"{NAME}.db"]
     assert is_nuplan(logs) and not is_nuplan(tmp_path / "none")
+    (logs / "index.json").touch()
+    assert not is_nuplan(logs)  # A native split, whatever else lies in it.
     with pytest.raises(ScenarioFormatError, match=r"no logs found, expected nuPlan \.db files"):
         find_logs(tmp_path / "none")
     found = write_map(tmp_path / "maps", town())

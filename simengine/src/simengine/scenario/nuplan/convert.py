@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
+import os
 import shutil
 import signal
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -117,6 +119,9 @@ def _finish(part: Path, target: Path, selection: Selection, outcomes: list[Outco
     write_index(part, [entries[job.token] for job in selection.jobs if job.token in entries])
     shutil.rmtree(part / ENTRIES_FOLDER)
     (part / _PLAN_NAME).unlink()
+    # What a killed process was writing.
+    for unfinished in part.rglob(".*.tmp"):
+        unfinished.unlink()
     move_into_place(part, target)
     return ConversionReport(target, len(entries), skipped)
 
@@ -168,9 +173,17 @@ def _pool(options: NuplanOptions, part: Path, workers: int) -> Iterator[tuple[Ca
 
 
 def _start(build: Callable[[], Converter]) -> None:
-    """Prepare a worker process; Ctrl-C is the parent's to handle."""
+    """Prepare a worker process: Ctrl-C is the parent's to handle, and without the parent there is nothing to do."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     ConverterProcess.start(build)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _run_parallel(pool: ProcessPoolExecutor, part: Path, jobs: list[Job]) -> Iterator[Outcome]:

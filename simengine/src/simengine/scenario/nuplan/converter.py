@@ -122,7 +122,7 @@ class ConverterProcess:
 
     @classmethod
     def start(cls, build: Callable[[], Converter]) -> None:
-        """Remember how to build the converter of this process; Ctrl-C is the parent's to handle."""
+        """Remember how to build the converter of this process."""
         cls.build, cls.converter = build, None
 
     @classmethod
