@@ -48,7 +48,7 @@ class EpisodeScore:
             map it is decided by collisions alone, and `reasons["success"]` says so.
         reasons: why a value is missing or limited, by name.
         first_violation_time: of the first at-fault collision or departure from the drivable area, after
-            the first decision [s]; NaN without one.
+            the first decision [s]; NaN without one. In `worldengine_v1` hitting an object is none.
         first_violation_step: the same as a frame at 2 Hz where the first decision is frame 3, -1 without.
         blames: every sub-score that lost points, most severe first.
         mode: scoring mode.
@@ -195,7 +195,11 @@ def _assemble(
     if np.isnan(on_road):
         reasons["success"] = "decided by collisions alone, drivable area unknown"
     success = values["no_at_fault_collisions"] == 1.0 and on_road != 0.0
-    frame = min(result.collisions.first_frame[1], result.first_off_road[1] if on_road == 0.0 else np.inf)
+    hit = values["no_at_fault_collisions"] == 0.0 or parameters.mode != PUBLISHED
+    frame = min(
+        result.collisions.first_frame[1] if hit else np.inf,
+        result.first_off_road[1] if on_road == 0.0 else np.inf,
+    )
     time = round(float(frame * scene.dt), 6) if np.isfinite(frame) else float("nan")
     # The original looks at every 0.5 s after three history frames; a violation shows at the next look.
     step = 3 + int(np.ceil(time / 0.5 - 1e-6)) if np.isfinite(frame) else -1
