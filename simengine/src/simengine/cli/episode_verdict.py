@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from simengine.cli.extended_reference import extended_reference
 from simengine.datatypes.record import RolloutRecord
 from simengine.errors import MapQueryError
 from simengine.metrics.epdms.parameters import MODES as EXTENDED_MODES
 from simengine.metrics.pdm.from_scenario import Reference
 from simengine.metrics.verdict import Verdict, judge
 from simengine.pdm_closed.episode import RATE, episode_reference
+from simengine.pdm_closed.extended_reference import extended_reference
 from simengine.scenario.scenario import Scenario
 
 

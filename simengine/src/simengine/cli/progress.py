@@ -14,7 +14,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from simengine.metrics.row import ScoreRow
+from simengine.metrics.row import Row
 
 
 def make_progress(console: Console) -> Progress:
@@ -30,7 +30,7 @@ def make_progress(console: Console) -> Progress:
     )
 
 
-def track_rows(rows: Iterator[ScoreRow], total: int, done: int, console: Console) -> Iterator[ScoreRow]:
+def track_rows(rows: Iterator[Row], total: int, done: int, console: Console) -> Iterator[Row]:
     """Yield `rows` while showing how many are done, resumed and failed."""
     if done:
         console.print(f"resuming: {done} of {total} scenarios were done before")

@@ -11,7 +11,6 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 
-from simengine.cli.extended_reference import extended_reference
 from simengine.datatypes.plan import Plan
 from simengine.errors import SimEngineError
 from simengine.metrics.open_loop import extended
@@ -20,6 +19,7 @@ from simengine.metrics.open_loop.record import PROTOCOL
 from simengine.metrics.open_loop.score import PlanScore, score_plan
 from simengine.metrics.row import SCORE_COLUMNS, failed_row
 from simengine.metrics.table import COLUMNS
+from simengine.pdm_closed.extended_reference import extended_reference
 from simengine.pdm_closed.reference import pdm_closed_reference
 from simengine.runner.worker import Handle
 

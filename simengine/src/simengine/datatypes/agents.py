@@ -101,6 +101,17 @@ class AgentTracks:
             self.valid[index],
         )
 
+    def at_frames(self, frames: np.ndarray) -> AgentTracks:
+        """Return the tracks at `frames` (T',), any order."""
+        return AgentTracks(
+            self.ids,
+            self.types,
+            self.pose[:, frames],
+            self.velocity[:, frames],
+            self.size,
+            self.valid[:, frames],
+        )
+
 
 @dataclass(frozen=True)
 class AgentStates:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from simengine.datatypes.agents import AgentTracks
 from simengine.datatypes.ego import STATE_SIZE, StateIndex
 from simengine.datatypes.record import RolloutRecord
 from simengine.errors import ScenarioFormatError
@@ -39,7 +38,7 @@ def published_episode(
     expert = _expert(scenario, ego)
     reference = logged_reference(scenario, scenario.initial_frame, len(ego), STEP)
     reference = Reference(expert, expert[:, :3], reference.route_lanes, reference.source)
-    tracks = _subsampled(record.agents, stride, len(ego))
+    tracks = record.agents.at_frames(np.arange(len(ego)) * stride)
     return np.stack([expert, ego]), scene_of(scenario, tracks, ego[0], reference, STEP, parameters)
 
 
@@ -65,10 +64,3 @@ def _expert(scenario: Scenario, ego: np.ndarray) -> np.ndarray:
     expert[:, StateIndex.HEADING] = logged[:, StateIndex.HEADING]
     expert[0, 3:5] = ego[0, 3:5]
     return expert
-
-
-def _subsampled(tracks: AgentTracks, stride: int, frames: int) -> AgentTracks:
-    at = np.arange(frames) * stride
-    return AgentTracks(
-        tracks.ids, tracks.types, tracks.pose[:, at], tracks.velocity[:, at], tracks.size, tracks.valid[:, at]
-    )

@@ -9,7 +9,7 @@ import numpy as np
 from simengine.datatypes.ego import StateIndex
 from simengine.dynamics.proposals import sample_poses, times_us
 from simengine.dynamics.simulate import simulate
-from simengine.metrics.pdm.from_scenario import Reference
+from simengine.metrics.pdm.from_scenario import Reference, initial_state
 from simengine.metrics.pdm.parameters import NAVSIM_V1, WORLDENGINE_V1, PdmParameters
 from simengine.pdm_closed.inputs import PdmClosedInput
 from simengine.pdm_closed.parameters import reference_parameters
@@ -35,6 +35,7 @@ def pdm_closed_reference(
     frame = scenario.initial_frame if frame is None else frame
     given = PdmClosedInput.from_scenario(scenario, frame)
     published = scoring.mode == WORLDENGINE_V1.mode
+    given = replace(given, ego=initial_state(scenario, frame, scoring))
     if published:
         given = replace(given, ego=_without_acceleration(given.ego))
     result = plan_pdm_closed(given, reference_parameters(scoring))

@@ -8,9 +8,9 @@ from simengine.agents.traffic import TrafficModel
 from simengine.datatypes.plan import Plan
 from simengine.datatypes.state import SimState
 from simengine.dynamics.tracking import Tracker
+from simengine.metrics.pdm.from_scenario import initial_state
 from simengine.pdm_closed.inputs import present_agents
 from simengine.rewards.imitation import Imitation, nearest_entry, published_entry
-from simengine.rewards.logged import logged_ego
 from simengine.rewards.moment import Moment, log_ends_early
 from simengine.rewards.pdms_pkl import pdms_pkl_name, scenario_id, write_pdms_pkl
 from simengine.rewards.place import place_of
@@ -113,7 +113,7 @@ class EpisodeRewards:
             scenario.token,
             step,
             state.timestamp_us,
-            logged_ego(scenario, state.frame, rules) if is_logged else state.ego,
+            initial_state(scenario, state.frame, rules.scoring) if is_logged else state.ego,
             simulated_tracks(scenario, self._traffic, state, ego_states),
             present_agents(scenario, agents.pose, agents.velocity, agents.present),
             tuple(lights.red_lanes(min(state.frame, lights.state.shape[1] - 1))),

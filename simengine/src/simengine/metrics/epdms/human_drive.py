@@ -8,6 +8,7 @@ from simengine.dynamics.rules import TrackerRules
 from simengine.dynamics.simulate import simulate
 from simengine.geometry import angles
 from simengine.metrics.epdms.parameters import EpdmsParameters
+from simengine.metrics.pdm.from_scenario import initial_state
 from simengine.scenario.scenario import Scenario
 
 KNOT = 0.5
@@ -26,7 +27,7 @@ def human_drive(
         times: (S,) of the states since then [s], evenly spaced.
         parameters: rules of the tracker.
     """
-    start = scenario.ego.state(frame)
+    start = initial_state(scenario, frame, parameters.pdm)
     known = (scenario.timestamps_us - scenario.timestamps_us[frame]) * 1e-6
     if known[-1] < times[-1] - 0.5 * scenario.dt:
         return None

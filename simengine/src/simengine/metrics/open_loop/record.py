@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from simengine.datatypes.agents import AgentTracks
-from simengine.datatypes.ego import StateIndex
 from simengine.datatypes.observation import DrivingCommand
 from simengine.datatypes.plan import Plan
 from simengine.datatypes.record import RolloutRecord
@@ -14,7 +13,7 @@ from simengine.dynamics.rules import TrackerRules
 from simengine.dynamics.simulate import simulate
 from simengine.errors import ScenarioFormatError
 from simengine.metrics.epdms.route_lights import lights_at
-from simengine.metrics.pdm.observation import interpolate_tracks
+from simengine.metrics.pdm.from_scenario import initial_state, logged_future
 from simengine.metrics.pdm.parameters import PdmParameters
 from simengine.scenario.scenario import Scenario
 
@@ -63,55 +62,23 @@ def open_loop_record(
 def tracked(scenario: Scenario, plan: Plan, parameters: PdmParameters) -> np.ndarray:
     """Return the states (41, 11) of a car that tracks `plan` from the logged state of the first decision."""
     frame = scenario.initial_frame
-    start = scenario.ego.state(frame)
-    if parameters.steering_from_yaw_rate:
-        start[StateIndex.ANGULAR_VELOCITY] = logged_yaw_rate(scenario, frame)
+    start = initial_state(scenario, frame, parameters)
     time_us = int(scenario.timestamps_us[frame])
     poses = reference_poses(plan.poses[None], plan.dt, start[:3], time_us, steps=STEPS, step=STEP)
     rules = TrackerRules(parameters.jerk_penalty, parameters.steering_from_yaw_rate)
     return simulate(start, poses, scenario.vehicle, STEP, rules=rules)[0]
 
 
-def logged_yaw_rate(scenario: Scenario, frame: int) -> float:
-    """Return the yaw rate of the logged ego between the frames around `frame` [rad/s]; logs hold headings only."""
-    around = slice(max(frame - 1, 0), frame + 2)
-    yaw = np.unwrap(scenario.ego.pose[around, 2])
-    elapsed = np.ptp(scenario.timestamps_us[around]) * 1e-6
-    return float((yaw[-1] - yaw[0]) / elapsed) if elapsed > 0.0 else 0.0
-
-
 def logged_tracks(scenario: Scenario, seconds: float, lone_detections_vanish: bool = False) -> AgentTracks:
-    """Return the logged tracks from the first decision on, 0.1 s apart, over `seconds` or until the log ends.
-
-    Frames of a log at a whole multiple of 10 Hz are taken as they are, as the closed loop does. Slower logs are
-    interpolated by NAVSIM's rules: linear, gaps bridged, nothing beyond the first and last detection within
-    `seconds`. The closed loop resamples them otherwise (curves through the logged velocities, gaps left open),
-    which moves cars more smoothly but is not what published open-loop scores were made with.
-
-    Args:
-        scenario: at any rate.
-        seconds: from the first decision on.
-        lone_detections_vanish: see `interpolate_tracks`.
+    """Return the logged tracks from the first decision on, see `logged_future`.
 
     Raises:
         ScenarioFormatError: the log ends within 4 s.
     """
-    first, dt = scenario.initial_frame, scenario.dt
-    left = min((scenario.num_frames - 1 - first) * dt, seconds)
+    left = min((scenario.num_frames - 1 - scenario.initial_frame) * scenario.dt, seconds)
     if left < HORIZON - 1e-6:
         raise ScenarioFormatError(
             f"scenario {scenario.token} has {left:.1f} s of log after its decision, expected at least "
             f"{HORIZON:.0f} s to score a plan: leave it out"
         )
-    count, stride = int(left / STEP + 1e-6) + 1, STEP / dt
-    whole = round(stride)
-    if whole >= 1 and abs(stride - whole) < 1e-6:
-        return _frames(scenario.agents, first + whole * np.arange(count))
-    detections = _frames(scenario.agents, first + np.arange(int(left / dt + 1e-6) + 1))
-    return interpolate_tracks(detections, dt, count, STEP, lone_detections_vanish)
-
-
-def _frames(tracks: AgentTracks, at: np.ndarray) -> AgentTracks:
-    return AgentTracks(
-        tracks.ids, tracks.types, tracks.pose[:, at], tracks.velocity[:, at], tracks.size, tracks.valid[:, at]
-    )
+    return logged_future(scenario, seconds, STEP, lone_detections_vanish)

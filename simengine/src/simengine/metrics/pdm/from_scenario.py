@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from simengine.datatypes.agents import AgentTracks
-from simengine.datatypes.ego import STATE_SIZE
+from simengine.datatypes.ego import STATE_SIZE, StateIndex
 from simengine.geometry.se2 import shift_forward
 from simengine.map.route import path_centerline, route_centerline, route_lanes
 from simengine.metrics.pdm.ego_geometry import ego_geometry
 from simengine.metrics.pdm.map_areas import drivable_map
-from simengine.metrics.pdm.observation import observation_from_tracks
+from simengine.metrics.pdm.observation import interpolate_tracks, observation_from_tracks
 from simengine.metrics.pdm.parameters import PdmParameters
 from simengine.metrics.pdm.progress import raw_progress
 from simengine.metrics.pdm.scene import PdmScene
@@ -59,7 +59,7 @@ def logged_reference(scenario: Scenario, frame: int, num_states: int, dt: float)
 def logged_states(scenario: Scenario, frame: int, elapsed: np.ndarray) -> np.ndarray:
     """Return the logged ego (S, 11) at times (S,) [s] after `frame`, fewer where the log ends before.
 
-    Yaw rates are those of the log between its frames; steering is not logged and 0.
+    Steering and yaw terms are 0, as in `initial_state` of the published modes.
     """
     known = (scenario.timestamps_us - scenario.timestamps_us[frame]) * 1e-6
     elapsed = elapsed[elapsed <= known[-1] + 0.5 * scenario.dt]
@@ -68,6 +68,47 @@ def logged_states(scenario: Scenario, frame: int, elapsed: np.ndarray) -> np.nda
     states = np.zeros((len(elapsed), STATE_SIZE))
     states[:, :7] = np.stack([np.interp(elapsed, known, column) for column in columns], axis=1)
     return states
+
+
+def initial_state(scenario: Scenario, frame: int, parameters: PdmParameters) -> np.ndarray:
+    """Return the logged state (11,) that plans are driven from in a mode.
+
+    Logs hold no steering; NAVSIM starts with straight wheels. Where the mode steers by the yaw rate from the start,
+    the state has the one of the log, from the headings of the frames around.
+    """
+    state = scenario.ego.state(frame)
+    if parameters.steering_from_yaw_rate:
+        around = slice(max(frame - 1, 0), frame + 2)
+        yaw = np.unwrap(scenario.ego.pose[around, 2])
+        elapsed = np.ptp(scenario.timestamps_us[around]) * 1e-6
+        state[StateIndex.ANGULAR_VELOCITY] = (yaw[-1] - yaw[0]) / elapsed if elapsed > 0.0 else 0.0
+    return state
+
+
+def logged_future(
+    scenario: Scenario, seconds: float, dt: float, lone_detections_vanish: bool = False
+) -> AgentTracks:
+    """Return the logged tracks from the first decision on, `dt` apart, over `seconds` or until the log ends.
+
+    Frames of a log at a whole multiple of the rate are taken as they are, as the closed loop does. Slower logs are
+    interpolated by NAVSIM's rules: linear, gaps bridged, nothing beyond the first and last detection within
+    `seconds`. The closed loop resamples them otherwise (curves through the logged velocities, gaps left open),
+    which moves cars more smoothly but is not what published open-loop scores were made with.
+
+    Args:
+        scenario: at any rate.
+        seconds: from the first decision on.
+        dt: time between the frames wanted [s].
+        lone_detections_vanish: see `interpolate_tracks`.
+    """
+    first, log = scenario.initial_frame, scenario.agents
+    left = min((scenario.num_frames - 1 - first) * scenario.dt, seconds)
+    count, stride = int(left / dt + 1e-6) + 1, dt / scenario.dt
+    whole = round(stride)
+    if whole >= 1 and abs(stride - whole) < 1e-6:
+        return log.at_frames(first + whole * np.arange(count))
+    detections = log.at_frames(first + np.arange(int(left / scenario.dt + 1e-6) + 1))
+    return interpolate_tracks(detections, scenario.dt, count, dt, lone_detections_vanish)
 
 
 def scene_of(

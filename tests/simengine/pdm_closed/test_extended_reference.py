@@ -8,10 +8,10 @@ import pytest
 from epdms_golden import load_extended_golden
 from factories import make_scenario, shared_data
 from open_loop_factories import GOLDEN, golden_plan, golden_scenario
-from simengine.cli.extended_reference import extended_reference
 from simengine.errors import MapQueryError
 from simengine.metrics.epdms.parameters import EPDMS, EPDMS_CORRECTED
 from simengine.metrics.open_loop.extended import score_plan_extended
+from simengine.pdm_closed.extended_reference import extended_reference
 
 
 def assert_same_reference(path: Path) -> None:
