@@ -1,21 +1,12 @@
-import contextlib
-import errno
 import pickle
-import subprocess
-import sys
-import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-import simengine.scenario.nuplan.convert as conversion
-import simengine.scenario.nuplan.converter as converter
 from nuplan_factories import ORIGIN, PLACE, town, write_map
 from nuplan_log_factories import (
     NAME,
-    die,
     drive,
     metadata,
     sweep_token,
@@ -27,34 +18,17 @@ from simengine.datatypes.agents import AgentType
 from simengine.errors import ScenarioFormatError
 from simengine.scenario.nuplan.convert import convert_nuplan
 from simengine.scenario.nuplan.frames import load_frames
-from simengine.scenario.nuplan.options import NuplanOptions
 from simengine.scenario.splits import load_index
 
 TOKENS = [sweep_token(k) for k in (40, 60, 80, 100)]
-
-
-@pytest.fixture
-def world(tmp_path) -> NuplanOptions:
-    """A log, the map of the town, and a filter with four tokens."""
-    write_map(tmp_path / "maps", town())
-    write_db(tmp_path / "dbs" / f"{NAME}.db", drive())
-    return NuplanOptions(
-        tmp_path / "dbs", tmp_path / "maps", filters=(write_filter(tmp_path / "f.yaml", tokens=TOKENS),)
-    )
-
-
-def tree(root: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()
-    }
 
 
 def convert(options, target, **changes):
     return convert_nuplan(options, target, progress=False, **changes)
 
 
-def test_values_of_a_scenario(world, tmp_path):
-    report = convert(world, tmp_path / "out")
+def test_values_of_a_scenario(town_options, tmp_path):
+    report = convert(town_options, tmp_path / "out")
     assert (report.read, report.skipped, report.directory) == (4, [], tmp_path / "out")
     index = load_index(tmp_path / "out")
     index.verify()
@@ -90,14 +64,14 @@ def test_values_of_a_scenario(world, tmp_path):
     np.testing.assert_allclose(scenario.tags["goal"], [*goal, 0.0], atol=1e-6)
 
 
-def test_neighbouring_scenarios_share_one_map_file(world, tmp_path):
-    convert(world, tmp_path / "out")
+def test_neighbouring_scenarios_share_one_map_file(town_options, tmp_path):
+    convert(town_options, tmp_path / "out")
     assert len(list((tmp_path / "out" / "maps").iterdir())) == 1
 
 
-def test_ten_hertz_has_the_two_hertz_frames_in_it(world, tmp_path):
-    convert(world, tmp_path / "2hz")
-    convert(replace(world, sample_interval=2), tmp_path / "10hz")
+def test_ten_hertz_has_the_two_hertz_frames_in_it(town_options, tmp_path):
+    convert(town_options, tmp_path / "2hz")
+    convert(replace(town_options, sample_interval=2), tmp_path / "10hz")
     for slow, fast in zip(load_index(tmp_path / "2hz"), load_index(tmp_path / "10hz"), strict=True):
         a, b = slow.load(), fast.load()
         assert (b.dt, b.initial_frame, len(b.timestamps_us[::5])) == (0.1, 15, a.num_frames)
@@ -107,14 +81,14 @@ def test_ten_hertz_has_the_two_hertz_frames_in_it(world, tmp_path):
         np.testing.assert_array_equal(a.agents.pose, b.agents.pose[index][:, ::5])
 
 
-def test_frames_beside_a_scenario_hold_what_a_flat_one_cannot(world, tmp_path):
+def test_frames_beside_a_scenario_hold_what_a_flat_one_cannot(town_options, tmp_path):
     folder = tmp_path / "openscene" / "meta_datas" / "trainval"
     folder.mkdir(parents=True)
     frames = metadata(drive())
     frames[5]["roadblock_ids"] = ["100", "600"]
     (folder / f"{NAME}.pkl").write_bytes(pickle.dumps([frame for frame in frames if frame["frame_idx"] != 7]))
     options = replace(
-        world,
+        town_options,
         openscene_root=tmp_path / "openscene",
         filters=(write_filter(tmp_path / "g.yaml", tokens=[sweep_token(50)]),),
     )
@@ -140,13 +114,13 @@ def test_frames_beside_a_scenario_hold_what_a_flat_one_cannot(world, tmp_path):
         load_frames(tmp_path / "out", "none")
 
 
-def test_cameras_from_metadata_where_the_log_has_none(world, tmp_path):
-    convert(world, tmp_path / "with")
-    write_db(world.logs / f"{NAME}.db", drive(cameras=False))
+def test_cameras_from_metadata_where_the_log_has_none(town_options, tmp_path):
+    convert(town_options, tmp_path / "with")
+    write_db(town_options.logs / f"{NAME}.db", drive(cameras=False))
     folder = tmp_path / "openscene" / "meta_datas" / "test"
     folder.mkdir(parents=True)
     (folder / f"{NAME}.pkl").write_bytes(pickle.dumps(metadata(drive())))
-    convert(replace(world, openscene_root=tmp_path / "openscene"), tmp_path / "without")
+    convert(replace(town_options, openscene_root=tmp_path / "openscene"), tmp_path / "without")
     logged = load_index(tmp_path / "with").handles()[0].load().cameras
     found = {camera.name: camera for camera in load_index(tmp_path / "without").handles()[0].load().cameras}
     for camera in logged:
@@ -154,9 +128,9 @@ def test_cameras_from_metadata_where_the_log_has_none(world, tmp_path):
         np.testing.assert_array_equal(found[camera.name].distortion, camera.distortion)
 
 
-def test_assets_bring_their_name_and_their_intrinsics(world, tmp_path):
+def test_assets_bring_their_name_and_their_intrinsics(town_options, tmp_path):
     write_asset(tmp_path / "assets", "block_a", [TOKENS[1]])
-    convert(replace(world, asset_root=tmp_path / "assets"), tmp_path / "out")
+    convert(replace(town_options, asset_root=tmp_path / "assets"), tmp_path / "out")
     (handle,) = load_index(tmp_path / "out").handles()
     scenario = handle.load()
     assert (scenario.token, scenario.asset_id) == (TOKENS[1], "block_a")
@@ -168,204 +142,16 @@ def test_assets_bring_their_name_and_their_intrinsics(world, tmp_path):
     np.testing.assert_array_equal(facts["asset"]["ego2globals"], [np.eye(4), 2 * np.eye(4)])
 
 
-def test_a_missing_asset_file_skips_only_its_tokens(world, tmp_path):
+def test_a_missing_asset_file_skips_only_its_tokens(town_options, tmp_path):
     write_asset(tmp_path / "assets", "block_a", [TOKENS[1]])
     write_asset(tmp_path / "assets", "block_b", [TOKENS[2]])
     (tmp_path / "assets" / "assets" / "block_b" / "video_scene_dict.pkl").unlink()
-    report = convert(replace(world, asset_root=tmp_path / "assets"), tmp_path / "out")
+    report = convert(replace(town_options, asset_root=tmp_path / "assets"), tmp_path / "out")
     assert report.read == 1
     assert report.skipped[0][0].endswith(f"#{TOKENS[2]}") and "video_scene_dict.pkl" in report.skipped[0][1]
 
 
-def test_workers_do_not_change_the_files(world, tmp_path):
-    convert(world, tmp_path / "one")
-    convert(world, tmp_path / "two", workers=2)
-    assert tree(tmp_path / "one") == tree(tmp_path / "two")
-
-
-def test_a_worker_that_dies_is_one_sentence_and_the_rest_is_kept(world, tmp_path, monkeypatch):
-    fill_disk_after(monkeypatch, 2)
-    with pytest.raises(ScenarioFormatError):
-        convert(world, tmp_path / "out")
-    monkeypatch.undo()
-
-    class Dying:
-        start, run = converter.ConverterProcess.start, die
-
-    monkeypatch.setattr(conversion, "ConverterProcess", Dying)
-    with pytest.raises(
-        ScenarioFormatError, match=r"a worker process died .*kept in .*\.out\.part.*run the same command"
-    ):
-        convert(world, tmp_path / "out", workers=2)
-    assert len(finished(tmp_path / ".out.part")) == 2
-
-
-def children(pid: int) -> list[int]:
-    """Return the processes that `pid` started."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            if int(stat.read_text().rsplit(")", 1)[1].split()[1]) == pid:
-                found.append(int(stat.parent.name))
-    return found
-
-
-def running(pid: int) -> bool:
-    """Return whether a process is there and no zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def test_a_killed_conversion_leaves_no_workers_and_is_taken_up_again(world, tmp_path):
-    convert(world, tmp_path / "whole")
-    program = tmp_path / "program.py"
-    program.write_text(
-        "import pickle, sys\nfrom pathlib import Path\n"
-        "from simengine.scenario.nuplan.convert import convert_nuplan\n"
-        "if __name__ == '__main__':\n"
-        "    options = pickle.loads(Path(sys.argv[1]).read_bytes())\n"
-        "    convert_nuplan(options, Path(sys.argv[2]), workers=2, progress=False)\n"
-    )
-    (tmp_path / "options.pkl").write_bytes(pickle.dumps(world))
-    parent = subprocess.Popen([sys.executable, program, tmp_path / "options.pkl", tmp_path / "out"])
-    deadline = time.monotonic() + 60
-    workers: list[int] = []
-    while len(workers) < 3 and parent.poll() is None and time.monotonic() < deadline:
-        workers = children(parent.pid)  # Two workers, and the tracker of spawned processes.
-        time.sleep(0.02)
-    parent.kill()
-    parent.wait()
-    assert len(workers) >= 2
-    while any(map(running, workers)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not [pid for pid in workers if running(pid)]
-    stray = tmp_path / ".out.part" / "maps" / ".half.npz.1.tmp"
-    stray.parent.mkdir(parents=True, exist_ok=True)
-    stray.write_bytes(b"half")
-    convert(world, tmp_path / "out")
-    assert tree(tmp_path / "out") == tree(tmp_path / "whole")
-
-
-def fill_disk_after(monkeypatch, scenarios: int) -> None:
-    """Let the disk be full once so many scenarios are written."""
-    written = []
-    write = Path.write_bytes
-
-    def write_bytes(self: Path, content: bytes) -> int:
-        if self.parent.name == "entries":
-            written.append(self)
-        elif len(written) >= scenarios:
-            raise OSError(errno.ENOSPC, "No space left on device", str(self))
-        return write(self, content)
-
-    monkeypatch.setattr(Path, "write_bytes", write_bytes)
-
-
-def finished(part: Path) -> list[str]:
-    return sorted(path.stem for path in (part / "entries").glob("*.json"))
-
-
-def test_a_full_disk_keeps_what_was_done_and_the_next_run_goes_on(world, tmp_path, monkeypatch):
-    convert(world, tmp_path / "whole")
-    with monkeypatch.context() as patch:
-        fill_disk_after(patch, 2)
-        with pytest.raises(
-            ScenarioFormatError, match=r"No space left on device.*2 finished scenarios are kept"
-        ) as caught:
-            convert(world, tmp_path / "out")
-    assert "\n" not in str(caught.value)
-    assert not (tmp_path / "out").exists()
-    part = tmp_path / ".out.part"
-    assert finished(part) == TOKENS[:2]
-    assert not [path for path in part.rglob("*") if path.suffix == ".tmp"]
-    built = []
-    build = converter.build_scenario
-    monkeypatch.setattr(
-        converter, "build_scenario", lambda s, token, *rest: (built.append(token), build(s, token, *rest))[1]
-    )
-    report = convert(world, tmp_path / "out")
-    assert (report.read, built) == (4, TOKENS[2:])
-    assert tree(tmp_path / "out") == tree(tmp_path / "whole")
-    assert not part.exists()
-
-
-def test_a_disk_that_is_full_from_the_start_leaves_nothing(world, tmp_path, monkeypatch):
-    fill_disk_after(monkeypatch, 0)
-    with pytest.raises(ScenarioFormatError, match="0 finished scenarios"):
-        convert(world, tmp_path / "out")
-    assert not (tmp_path / ".out.part").exists() and not (tmp_path / "out").exists()
-
-
-def test_a_full_disk_at_the_index_loses_no_scenario(world, tmp_path, monkeypatch):
-    write = Path.write_bytes
-
-    def write_bytes(self: Path, content: bytes) -> int:
-        if "index.json" in self.name:
-            raise OSError(errno.ENOSPC, "No space left on device", str(self))
-        return write(self, content)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_bytes", write_bytes)
-        with pytest.raises(ScenarioFormatError, match="4 finished scenarios"):
-            convert(world, tmp_path / "out")
-    monkeypatch.setattr(converter, "build_scenario", None)  # Nothing is left to build.
-    assert convert(world, tmp_path / "out").read == 4
-
-
-def test_an_interrupt_is_taken_up_again(world, tmp_path, monkeypatch):
-    build = converter.build_scenario
-
-    def interrupted(sources, token, *rest):
-        if token == TOKENS[2]:
-            raise KeyboardInterrupt
-        return build(sources, token, *rest)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(converter, "build_scenario", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            convert(world, tmp_path / "out")
-    assert finished(tmp_path / ".out.part") == TOKENS[:2]
-    assert convert(world, tmp_path / "out").read == 4
-
-
-def test_a_damaged_entry_is_made_again(world, tmp_path, monkeypatch):
-    with monkeypatch.context() as patch:
-        fill_disk_after(patch, 3)
-        with pytest.raises(ScenarioFormatError):
-            convert(world, tmp_path / "out")
-    part = tmp_path / ".out.part"
-    (part / "entries" / f"{TOKENS[0]}.json").write_text("{")
-    (part / f"{TOKENS[1]}.npz").unlink()
-    convert(world, tmp_path / "out")
-    load_index(tmp_path / "out").verify()
-
-
-def test_an_unfinished_conversion_with_other_options_is_not_mixed_in(world, tmp_path, monkeypatch):
-    with monkeypatch.context() as patch:
-        fill_disk_after(patch, 2)
-        with pytest.raises(ScenarioFormatError):
-            convert(world, tmp_path / "out")
-    other = replace(world, sample_interval=5)
-    with pytest.raises(ScenarioFormatError, match=r"unfinished conversion with other options.*plan\.json"):
-        convert(other, tmp_path / "out")
-    assert finished(tmp_path / ".out.part") == TOKENS[:2]
-    convert(other, tmp_path / "out", overwrite=True)
-    assert {entry.dt for entry in load_index(tmp_path / "out").entries} == {0.25}
-
-
-def test_an_existing_split_is_kept_unless_asked(world, tmp_path):
-    convert(world, tmp_path / "out")
-    before = tree(tmp_path / "out")
-    with pytest.raises(ScenarioFormatError, match="exists"):
-        convert(replace(world, sample_interval=5), tmp_path / "out")
-    assert tree(tmp_path / "out") == before
-    convert(replace(world, sample_interval=5), tmp_path / "out", overwrite=True)
-    assert tree(tmp_path / "out") != before
-
-
-def test_a_log_without_its_map_is_skipped_in_one_line(world, tmp_path):
+def test_a_log_without_its_map_is_skipped_in_one_line(town_options, tmp_path):
     rows = drive(name="boston")
     rows["log"][0]["map_version"] = "us-ma-boston"
     for table in ("lidar_pc", "lidar_box", "traffic_light_status", "scenario_tag"):
@@ -373,9 +159,9 @@ def test_a_log_without_its_map_is_skipped_in_one_line(world, tmp_path):
             for key in ("token", "lidar_pc_token"):
                 if key in row:
                     row[key] = b"\x66" + row[key][1:]
-    write_db(world.logs / "boston.db", rows)
+    write_db(town_options.logs / "boston.db", rows)
     tokens = [*TOKENS, *("66" + token[2:] for token in TOKENS)]
-    options = replace(world, filters=(write_filter(tmp_path / "g.yaml", tokens=tokens),))
+    options = replace(town_options, filters=(write_filter(tmp_path / "g.yaml", tokens=tokens),))
     report = convert(options, tmp_path / "out")
     assert report.read == 4
     ((name, reason),) = report.skipped
@@ -383,38 +169,38 @@ def test_a_log_without_its_map_is_skipped_in_one_line(world, tmp_path):
     assert "0 maps of 'us-ma-boston'" in reason and PLACE in reason
 
 
-def test_damaged_maps_and_logs(world, tmp_path):
+def test_damaged_maps_and_logs(town_options, tmp_path):
     path = next((tmp_path / "maps").rglob("map.gpkg"))
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 3])
     with pytest.raises(
         ScenarioFormatError, match=r"none of 4 scenarios could be read.*map\.gpkg: cannot be read"
     ):
-        convert(world, tmp_path / "out")
+        convert(town_options, tmp_path / "out")
     assert not list(tmp_path.glob(".out*")) and not (tmp_path / "out").exists()
     path.unlink()
     with pytest.raises(ScenarioFormatError, match=r"map\.gpkg: no such map"):
-        convert(world, tmp_path / "out")
+        convert(town_options, tmp_path / "out")
 
 
-def test_repairs_of_a_map_are_on_record(world, tmp_path):
+def test_repairs_of_a_map_are_on_record(town_options, tmp_path):
     tables = town()
     tables["lanes_polygons"].append(tables["lanes_polygons"][0] | {"fid": 999})
     tables["baseline_paths"] = [row for row in tables["baseline_paths"] if row["fid"] != 2301]
     write_map(tmp_path / "maps", tables)
-    convert(world, tmp_path / "out")
+    convert(town_options, tmp_path / "out")
     tags = load_index(tmp_path / "out").entries[0].tags
     assert tags["map_repairs"] == {"duplicate_lane": 1, "lane_without_baseline": 1}
 
 
-def test_a_scene_without_a_route_gets_that_of_the_drive(world, tmp_path):
+def test_a_scene_without_a_route_gets_that_of_the_drive(town_options, tmp_path):
     rows = drive()
     for scene in rows["scene"]:
         scene["roadblock_ids"] = ""
-    write_db(world.logs / f"{NAME}.db", rows)
+    write_db(town_options.logs / f"{NAME}.db", rows)
     with pytest.raises(ScenarioFormatError, match="nothing to convert.*no route"):
-        convert(world, tmp_path / "out")
+        convert(town_options, tmp_path / "out")
     rule = write_filter(tmp_path / "g.yaml", tokens=TOKENS, has_route=False)
-    convert(replace(world, filters=(rule,)), tmp_path / "out")
+    convert(replace(town_options, filters=(rule,)), tmp_path / "out")
     scenario = load_index(tmp_path / "out").handles()[0].load()
     assert scenario.route == ("100", "600", "200") and scenario.tags["route_source"] == "drive"
