@@ -5,9 +5,10 @@ Owns the formula and its time step, in SI units. Who the leader is, is decided e
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
+from numba import njit
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,29 @@ class IdmParams:
     min_gap: float = 2.0
     exponent: float = 4.0
     max_deceleration: float = 8.0
+
+    def as_array(self) -> np.ndarray:
+        """Return the numbers (6,) in the order of the attributes, as compiled code takes them."""
+        return np.array(astuple(self))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def idm_acceleration(speed, desired_speed, gap, closing_speed, idm):  # type: ignore[no-untyped-def]
+    """Return what `acceleration` does for one driver; `idm` is `IdmParams.as_array`."""
+    free = max(idm[0] * (1.0 - (speed / max(desired_speed, 0.1)) ** idm[4]), -idm[1])
+    root = 2.0 * np.sqrt(idm[0] * idm[1])
+    wanted = idm[3] + max(0.0, speed * idm[2] + speed * closing_speed / root)
+    interaction = idm[0] * (wanted / max(gap, 0.1)) ** 2
+    return min(max(free - interaction, -idm[5]), idm[0])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def advance_one(speed, accel, dt):  # type: ignore[no-untyped-def]
+    """Return what `advance` does for one driver."""
+    after = speed + accel * dt
+    if after < 0.0:
+        return speed * speed / (2.0 * max(-accel, 1e-9)), 0.0
+    return (speed + 0.5 * accel * dt) * dt, after
 
 
 def acceleration(

@@ -24,7 +24,7 @@ STRIDE = 2
 OBSTACLE_COLUMNS = ("x", "y", "yaw", "half_length", "half_width", "vx", "vy", "margin", "yields")
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def path_pose(points, start, count, step, s):  # type: ignore[no-untyped-def]
     """Return x, y, yaw, limit at arc length `s` of one path in a flat table; yaw is unwrapped."""
     u = s / step
@@ -41,28 +41,36 @@ def path_pose(points, start, count, step, s):  # type: ignore[no-untyped-def]
     )
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def project_one(points, start, count, step, x, y, yaw):  # type: ignore[no-untyped-def]
-    """Return the arc length of the point of a path nearest to (x, y) that also points along `yaw`."""
-    best, best_s = np.inf, 0.0
-    for k in range(count - 1):
+    """Return the arc length of the point of a path nearest to (x, y) that also points along `yaw`.
+
+    The last segment goes on for ever, the first one starts where it starts.
+    """
+    best, best_s, k = np.inf, 0.0, 0
+    while k < count - 1:
         a = start + k
         ex, ey = points[a + 1, 0] - points[a, 0], points[a + 1, 1] - points[a, 1]
         rx, ry = x - points[a, 0], y - points[a, 1]
         squared = ex * ex + ey * ey
-        t = min(max((rx * ex + ry * ey) / max(squared, 1e-12), 0.0), 1.0)
+        t = max((rx * ex + ry * ey) / max(squared, 1e-12), 0.0)
+        if k < count - 2:
+            t = min(t, 1.0)
         gx, gy = rx - t * ex, ry - t * ey
         cost = gx * gx + gy * gy
-        if cost >= best:
-            continue
-        # Where a path crosses itself the branch with the right direction is meant.
-        cost += 20.0 * (1.0 - np.cos(yaw - points[a, 2]))
         if cost < best:
-            best, best_s = cost, (k + t) * step
+            apart = cost
+            # Where a path crosses itself the branch with the right direction is meant.
+            cost += 20.0 * (1.0 - np.cos(yaw - points[a, 2]))
+            if cost < best:
+                best, best_s = cost, (k + t) * step
+            cost = apart
+        # Segments that are too far along the path to be nearer are skipped.
+        k += max(int((np.sqrt(cost) - np.sqrt(best)) / step), 1)
     return best_s
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _yields(distance, speed, other_speed, time, length, crossing, patient):  # type: ignore[no-untyped-def]
     """Return the gap to keep because another mover will be in the way after `time`, infinity to go first.
 
@@ -80,7 +88,7 @@ def _yields(distance, speed, other_speed, time, length, crossing, patient):  # t
     return max(behind, MERGE_GAP_SHARE * (2.0 + 1.4 * speed))
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _touch_distance(points, start, count, step, s, low, high, hl, side, o):  # type: ignore[no-untyped-def]
     """Return the distance between `low` and `high` at which the boxes first touch."""
     oc, osn = np.cos(o[2]), np.sin(o[2])
@@ -94,7 +102,7 @@ def _touch_distance(points, start, count, step, s, low, high, hl, side, o):  # t
     return low
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def contact(points, start, count, step, s, speed, hl, hw, o, ahead, later, times):  # type: ignore[no-untyped-def]
     """Return the free distance until one obstacle, infinity if it is not in the way.
 
@@ -135,10 +143,17 @@ def contact(points, start, count, step, s, speed, hl, hw, o, ahead, later, times
     return yielding
 
 
-@njit(cache=True)
-def _find(points, starts, counts, steps, rows, s, speed, half, obstacles, ignore, ahead, later, times):  # type: ignore[no-untyped-def]
+@njit(cache=True, nogil=True, error_model="numpy")
+def leads(paths, rows, s, speed, half, obstacles, ignore, ahead, later, times, foresee):  # type: ignore[no-untyped-def]
+    """Return gap, speed of the leader along the path, and its row in `obstacles` (-1 for none), each (M,).
+
+    Like `find_leads`, which explains the arguments; `paths` is `PathSet.flat` and `foresee` (M, K) says where the
+    predictions count. Of obstacles at the same distance the slowest leads, so that their order does not matter.
+    """
+    points, starts, counts, steps = paths
     gap = np.full(len(rows), np.inf)
     lead_speed = np.zeros(len(rows))
+    lead = np.full(len(rows), -1)
     last = times[-1] + 0.25 if len(times) else 0.0
     for i in range(len(rows)):
         p = rows[i]
@@ -148,7 +163,10 @@ def _find(points, starts, counts, steps, rows, s, speed, half, obstacles, ignore
             if ignore[i, j]:
                 continue
             o = obstacles[j]
-            reach = ahead[i] + half[i, 0] + o[3] + o[4] + np.hypot(o[5], o[6]) * last + 3.0
+            moves = foresee[i, j]
+            reach = ahead[i] + half[i, 0] + o[3] + o[4] + 3.0
+            if moves:
+                reach += np.hypot(o[5], o[6]) * last
             if (o[0] - x) ** 2 + (o[1] - y) ** 2 > reach * reach:
                 continue
             found = contact(
@@ -163,17 +181,20 @@ def _find(points, starts, counts, steps, rows, s, speed, half, obstacles, ignore
                 o,
                 ahead[i],
                 later[j],
-                times,
+                times if moves else times[:0],
             )
-            if found < gap[i]:
-                gap[i] = found
-                _, _, at, _ = path_pose(points, start, count, step, s[i] + found)
-                lead_speed[i] = max(o[5] * np.cos(at) + o[6] * np.sin(at), 0.0)
-    return gap, lead_speed
+            if found > gap[i] or found == np.inf:
+                continue
+            _, _, at, _ = path_pose(points, start, count, step, s[i] + found)
+            along = max(o[5] * np.cos(at) + o[6] * np.sin(at), 0.0)
+            if found < gap[i] or along < lead_speed[i]:
+                gap[i], lead_speed[i], lead[i] = found, along, j
+    return gap, lead_speed, lead
 
 
-@njit(cache=True)
-def _project(points, starts, counts, steps, rows, poses):  # type: ignore[no-untyped-def]
+@njit(cache=True, nogil=True, error_model="numpy")
+def _project(paths, rows, poses):  # type: ignore[no-untyped-def]
+    points, starts, counts, steps = paths
     out = np.empty(len(rows))
     for i in range(len(rows)):
         p = rows[i]
@@ -183,14 +204,7 @@ def _project(points, starts, counts, steps, rows, poses):  # type: ignore[no-unt
 
 def project(paths: PathSet, rows: np.ndarray, poses: np.ndarray) -> np.ndarray:
     """Return the arc lengths (M,) [m] on paths `rows` (M,) nearest to `poses` (M, 3)."""
-    return _project(
-        paths.points,
-        paths.start,
-        paths.count,
-        paths.step,
-        np.asarray(rows, np.int64),
-        np.ascontiguousarray(poses, np.float64),
-    )
+    return _project(paths.flat, np.asarray(rows, np.int64), np.ascontiguousarray(poses, np.float64))
 
 
 def find_leads(
@@ -223,11 +237,8 @@ def find_leads(
         Distance until the boxes touch, infinity where nothing is in the way, and the obstacle's speed
         along the path at the contact, never negative.
     """
-    return _find(
-        paths.points,
-        paths.start,
-        paths.count,
-        paths.step,
+    gap, lead_speed, _ = leads(
+        paths.flat,
         np.asarray(rows, np.int64),
         np.asarray(s, np.float64),
         np.asarray(speed, np.float64),
@@ -237,7 +248,9 @@ def find_leads(
         np.asarray(ahead, np.float64),
         with_direction(np.zeros((len(obstacles), 0, 3)) if later is None else later),
         np.zeros(0) if times is None else np.asarray(times, np.float64),
+        np.ones((len(rows), len(obstacles)), np.bool_),
     )
+    return gap, lead_speed
 
 
 def with_direction(poses: np.ndarray) -> np.ndarray:

@@ -7,11 +7,12 @@ paths into flat arrays that compiled code can walk.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numba import njit
 
-from simengine.datatypes.map import VectorMap
+from simengine.agents.lanes import ForkRule, LaneGraph
 from simengine.geometry import polyline
 from simengine.geometry.angles import wrap
 
@@ -20,6 +21,12 @@ LATERAL_ACCELERATION = 2.0
 APPROACH_DECELERATION = 1.5
 MIN_SPEED_LIMIT = 2.0
 KNOT_STEP = 0.5
+MOVING_DISTANCE = 2.0
+EXTENSION_TIME = 20.0
+UNKNOWN_SPEED_LIMIT = 3.0
+# A driver who is slower than this has stopped; a stop sign asks for it over this stretch [m].
+HALTING_SPEED = 0.3
+SIGN_ZONE = 0.5
 
 
 @dataclass(frozen=True)
@@ -30,11 +37,13 @@ class Path:
         poses: (N, 3) x, y [m], yaw [rad] (unwrapped) in world; N >= 2.
         limit: (N,) speed to drive at most [m/s].
         step: arc length between poses [m].
+        log: (K, 2) arc length [m] and time [s] at which its driver was there in the log; None without a log.
     """
 
     poses: np.ndarray
     limit: np.ndarray
     step: float
+    log: np.ndarray | None = None
 
     @property
     def length(self) -> float:
@@ -66,6 +75,21 @@ class PathSet:
         rows = [table(path.poses, path.limit) for path in paths]
         points = np.concatenate(rows) if rows else np.zeros((0, 6))
         return cls(points, start, count, np.array([path.step for path in paths], np.float64))
+
+    def every(self, stride: int) -> PathSet:
+        """Return the paths with only every `stride`-th pose, the first always among them."""
+        count = (self.count + stride - 1) // stride
+        start = np.cumsum(count) - count
+        rows = np.concatenate(
+            [np.arange(0, n, stride) + first for first, n in zip(self.start, self.count, strict=True)]
+            or [np.zeros(0, np.int64)]
+        )
+        return PathSet(self.points[rows], start, count, self.step * stride)
+
+    @property
+    def flat(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """The arrays as compiled code takes them."""
+        return self.points, self.start, self.count, self.step
 
     def _segment(self, rows: np.ndarray, s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         u = np.asarray(s, np.float64) / self.step[rows]
@@ -129,22 +153,84 @@ def approach_limit(limit: np.ndarray, step: float, deceleration: float = APPROAC
     return np.sqrt(squared)
 
 
+def slow_for_signs(path: Path, stops: np.ndarray) -> Path:
+    """Return `path` with speed limits that bring its driver to a near halt at arc lengths `stops` (K,) [m].
+
+    Where the log drove faster it knows better: its stop lines may belong to a light or to somebody else.
+    """
+    if not len(stops):
+        return path
+    s, limit = np.arange(len(path.poses)) * path.step, path.limit.copy()
+    for stop in stops:
+        near = (s > stop - SIGN_ZONE - path.step) & (s < stop + path.step)
+        slow = np.full(near.sum(), HALTING_SPEED)
+        if path.log is not None:
+            slow = np.maximum(slow, _logged_speed(path.log, s[near]))
+        limit[near] = np.minimum(limit[near], slow)
+    return replace(path, limit=approach_limit(limit, path.step))
+
+
+def _logged_speed(log: np.ndarray, s: np.ndarray) -> np.ndarray:
+    """Speed (N,) of a log (K, 2) of arc lengths and times at arc lengths `s` (N,), 0 where it has not been."""
+    if len(log) < 2:
+        return np.zeros(len(s))
+    after = np.clip(np.searchsorted(log[:, 0], s), 1, len(log) - 1)
+    speed = (log[after, 0] - log[after - 1, 0]) / (log[after, 1] - log[after - 1, 1])
+    return np.where((s >= log[0, 0]) & (s <= log[-1, 0]), speed, 0.0)
+
+
+def logged_path(
+    pose: np.ndarray, valid: np.ndarray, dt: float, graph: LaneGraph, choose: ForkRule | None = None
+) -> Path | None:
+    """Return the path of a track (T, 3), extended along the lanes; None if the track never moves.
+
+    Speed limits are those of the lanes; where the log is faster, the log's speed; where no lane is known, the
+    highest speed of the log.
+
+    Args:
+        pose: box centres in world.
+        valid: (T,) bool.
+        dt: time between frames [s].
+        graph: the lanes.
+        choose: which way to go at forks beyond the log.
+    """
+    seen = pose[valid]
+    if np.linalg.norm(seen[:, :2] - seen[0, :2], axis=1).max() < MOVING_DISTANCE:
+        return None
+    frames, speed = logged_knots(pose, valid, dt)
+    knots = pose[frames]
+    under = graph.speed_limits(knots)
+    usual = float(np.fmax(np.fmax(under[0], UNKNOWN_SPEED_LIMIT), speed.max()))
+    beyond, ahead = graph.extend(knots[-1], usual * EXTENSION_TIME, choose)
+    wanted = np.concatenate([under, ahead])
+    floor = np.concatenate([speed, np.zeros(len(beyond))])
+    path = make_path(np.concatenate([knots, beyond]), np.where(np.isfinite(wanted), wanted, usual), floor)
+    return replace(path, log=np.column_stack([polyline.arc_length(knots), frames * dt]))
+
+
 def logged_knots(pose: np.ndarray, valid: np.ndarray, dt: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the knots (K, 3) of a track that moves forward, and its speed (K,) at each.
+    """Return the frames (K,) at which a track has moved forward, and its speed (K,) at each.
 
     Poses (T, 3) that jitter, stand or go backwards are dropped; the first valid pose always stays.
     """
     frames = np.flatnonzero(valid)
-    kept = [frames[0]]
-    for frame in frames[1:]:
-        last = pose[kept[-1]]
-        move = pose[frame, :2] - last[:2]
-        forward = move @ [np.cos(last[2]), np.sin(last[2])]
-        if forward > KNOT_STEP and forward > 0.5 * np.hypot(*move):
-            kept.append(frame)
-    index = np.array(kept)
-    speed = _track_speed(pose, frames, dt)
-    return pose[index], np.interp(index, frames, speed)
+    index = frames[_moving(np.ascontiguousarray(pose[frames], np.float64))]
+    return index, np.interp(index, frames, _track_speed(pose, frames, dt))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _moving(pose):  # type: ignore[no-untyped-def]
+    """Return which poses lie ahead of the last one that did."""
+    keep = np.zeros(len(pose), np.bool_)
+    keep[0] = True
+    last = pose[0]
+    for k in range(1, len(pose)):
+        dx, dy = pose[k, 0] - last[0], pose[k, 1] - last[1]
+        forward = dx * np.cos(last[2]) + dy * np.sin(last[2])
+        if forward > KNOT_STEP and forward > 0.5 * np.hypot(dx, dy):
+            keep[k] = True
+            last = pose[k]
+    return keep
 
 
 def _track_speed(pose: np.ndarray, frames: np.ndarray, dt: float) -> np.ndarray:
@@ -155,70 +241,3 @@ def _track_speed(pose: np.ndarray, frames: np.ndarray, dt: float) -> np.ndarray:
     moved = np.linalg.norm(pose[frames[ends], :2] - pose[frames[ends - window], :2], axis=1)
     mean = moved / ((frames[ends] - frames[ends - window]) * dt)
     return np.interp(np.arange(len(frames)), ends - 0.5 * window, mean)
-
-
-class LaneGraph:
-    """Nearest-lane lookup and forward continuation on a vector map."""
-
-    def __init__(self, vector_map: VectorMap) -> None:
-        self._lanes = {k: lane for k, lane in vector_map.lanes.items() if len(lane.centerline) >= 2}
-        self._ids = sorted(self._lanes)
-        lines = [polyline.resample(self._lanes[k].centerline, 2.0) for k in self._ids]
-        self._vertex = np.concatenate(lines) if lines else np.zeros((0, 2))
-        self._heading = np.concatenate([polyline.headings(p) for p in lines]) if lines else np.zeros(0)
-        self._owner = np.repeat(np.arange(len(lines)), [len(p) for p in lines])
-
-    def nearest(self, pose: np.ndarray, max_distance: float = 3.0) -> str | None:
-        """Return the lane whose direction and place fit `pose` (3,) best, or None."""
-        if not len(self._vertex):
-            return None
-        distance = np.linalg.norm(self._vertex - pose[:2], axis=1)
-        turn = np.abs(wrap(self._heading - pose[2]))
-        cost = np.where((distance < max_distance) & (turn < np.pi / 4), distance + 2.0 * turn, np.inf)
-        best = int(np.argmin(cost))
-        return self._ids[self._owner[best]] if np.isfinite(cost[best]) else None
-
-    def speed_limit(self, lane_id: str | None) -> float:
-        """Return the speed limit of a lane [m/s], NaN if it or the lane is unknown."""
-        return self._lanes[lane_id].speed_limit if lane_id in self._lanes else float("nan")
-
-    def chain(self, lane_id: str, distance: float) -> np.ndarray:
-        """Return the centreline (N, 2) from the start of `lane_id` over its straightest successors."""
-        lane = self._lanes[lane_id]
-        points, remaining, seen = [lane.centerline[:, :2]], distance, {lane_id}
-        remaining -= polyline.arc_length(lane.centerline)[-1]
-        while remaining > 0.0:
-            following = [k for k in lane.successors if k in self._lanes and k not in seen]
-            if not following:
-                break
-            lane = self._lanes[min(following, key=lambda k, now=lane: (_bend(now, self._lanes[k]), k))]
-            seen.add(lane.id)
-            points.append(lane.centerline[:, :2])
-            remaining -= polyline.arc_length(lane.centerline)[-1]
-        return polyline.drop_repeated(np.concatenate(points), 0.05)
-
-    def extend(self, pose: np.ndarray, distance: float, settle: float = 15.0) -> np.ndarray:
-        """Return poses (N, 3) that continue `pose` (3,) along the lanes for `distance` [m].
-
-        The lateral offset to the lane fades over `settle` metres. Straight ahead where no lane fits.
-        """
-        ahead = np.arange(1.0, max(distance, 2.0), 1.0)
-        lane_id = self.nearest(pose)
-        if lane_id is None:
-            straight = pose[:2] + ahead[:, None] * [np.cos(pose[2]), np.sin(pose[2])]
-            return np.column_stack([straight, np.full(len(ahead), pose[2])])
-        line = self.chain(lane_id, distance + 200.0)
-        s0, offset = polyline.project(line, pose[:2])
-        on_lane = polyline.sample(line, s0 + np.concatenate([[0.0], ahead]))
-        fade = offset * np.clip(1.0 - np.concatenate([[0.0], ahead]) / settle, 0.0, 1.0) ** 2
-        left = np.column_stack([-np.sin(on_lane[:, 2]), np.cos(on_lane[:, 2])])
-        xy = on_lane[:, :2] + fade[:, None] * left
-        return np.column_stack([xy[1:], polyline.headings(xy)[1:]])
-
-
-def _bend(lane, successor) -> float:  # type: ignore[no-untyped-def]
-    def turn(points: np.ndarray) -> float:
-        heading = polyline.headings(points)
-        return float(wrap(heading[-1] - heading[0]))
-
-    return round(abs(turn(successor.centerline)), 6)

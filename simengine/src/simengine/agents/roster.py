@@ -7,14 +7,16 @@ from enum import IntEnum
 
 import numpy as np
 
-from simengine.agents.paths import LaneGraph, Path, logged_knots, make_path
+from simengine.agents.junctions import Junctions
+from simengine.agents.lanes import LaneGraph, hashed, hashed_fork, on_route
+from simengine.agents.paths import Path, logged_path, slow_for_signs
+from simengine.agents.right_of_way import LanesAlong, RightOfWay, make_right_of_way
 from simengine.agents.signals import Signals, find_signals
+from simengine.agents.waits import NO_WAITS, Waits, find_waits
 from simengine.datatypes.agents import AgentTracks, AgentType
 from simengine.geometry import boxes, se2
 from simengine.scenario.scenario import Scenario
 
-MOVING_DISTANCE = 2.0
-EXTENSION_TIME = 20.0
 OVERLAP_STRIDE_S = 0.5
 
 
@@ -32,10 +34,15 @@ class Roster:
 
     Attributes:
         role: (A,) of `Role`.
-        paths: one path for each driving agent.
+        paths: one path for each driving agent, and one for the ego if `ego_row` says so.
         path_row: (A,) index into `paths`, -1 where an agent does not drive.
         signals: where the paths meet lights; `Signals.row` indexes `paths`.
-        ignore: (A, A + 1) bool, pairs (driver, other; the ego last) that overlap in the log itself.
+        ignore: (A, A + 1) bool, pairs (agent, other; the ego last) that overlap in the log itself.
+        right_of_way: who goes first where paths conflict; None leaves it to who is foreseen to be there first.
+        ego_row: index of the path the ego is expected to follow, -1 if it is not known.
+        walks: (A,) bool, who follows the log but stops for vehicles in the way; None for nobody.
+        waits: where drivers wait as they did in the log.
+        gone: (A,) frame from which on a vehicle that stands is not there any more; None keeps all.
     """
 
     role: np.ndarray
@@ -43,46 +50,106 @@ class Roster:
     path_row: np.ndarray
     signals: Signals
     ignore: np.ndarray
+    right_of_way: RightOfWay | None = None
+    ego_row: int = -1
+    walks: np.ndarray | None = None
+    waits: Waits = NO_WAITS
+    gone: np.ndarray | None = None
 
 
-def make_roster(scenario: Scenario) -> Roster:
+def make_roster(scenario: Scenario, seed: int = 0) -> Roster:
     """Return the roster read off the log of `scenario`.
 
     Vehicles that move forward drive along their own track and then along the lanes; vehicles that never
-    move stand; everyone else replays, and so do the vehicles named in `scenario.tags["scripted"]`.
+    move stand; everyone else replays, and so do the vehicles named in `scenario.tags["scripted"]`. Pedestrians and
+    cyclists stop for vehicles.
+
+    Args:
+        scenario: the scenario.
+        seed: decides, with the names of scenario, agent and lane, which way to go at forks.
     """
-    graph = LaneGraph(scenario.map)
-    scripted = set(scenario.tags.get("scripted", ()))
-    log = scenario.agents
+    graph, log = LaneGraph(scenario.map), scenario.agents
+    role, paths, path_row = _drivers(scenario, graph, seed)
+    owners = [int(i) for i in np.argsort(path_row) if path_row[i] >= 0]
+    ego_row = -1
+    expected = _ego_path(scenario, graph)
+    if expected is not None and paths:
+        ego_row = len(paths)
+        paths.append(expected)
+    junctions = Junctions(scenario.map, graph, scenario.lights)
+    paths = [slow_for_signs(path, LanesAlong(path, graph).passes(junctions.stop_signs)) for path in paths]
+    size = np.array([log.size[i, :2] for i in owners], np.float64).reshape(-1, 2)
+    names = [log.ids[i] for i in owners]
+    if ego_row >= 0:
+        size = np.concatenate([size, [[scenario.vehicle.length, scenario.vehicle.width]]])
+        names.append("ego")
+    return Roster(
+        role,
+        tuple(paths),
+        path_row,
+        find_signals(paths, np.arange(len(paths)), scenario.lights, scenario.map),
+        overlaps_in_log(scenario),
+        make_right_of_way(paths, size, _rank(names, seed, scenario.token), graph, junctions),
+        ego_row,
+        np.isin(log.types, (AgentType.PEDESTRIAN, AgentType.CYCLIST)),
+        find_waits(scenario, paths[: len(owners)], owners),
+        _gone(scenario, role),
+    )
+
+
+def _drivers(scenario: Scenario, graph: LaneGraph, seed: int) -> tuple[np.ndarray, list[Path], np.ndarray]:
+    """Roles (A,), paths of those who drive, and rows (A,) into the paths."""
+    scripted, log = set(scenario.tags.get("scripted", ())), scenario.agents
     role = np.full(log.num_agents, int(Role.REPLAY), np.int64)
     paths: list[Path] = []
     path_row = np.full(log.num_agents, -1, np.int64)
     for i in range(log.num_agents):
         if log.types[i] != AgentType.VEHICLE or log.ids[i] in scripted or not log.valid[i].any():
             continue
-        path = logged_path(log.pose[i], log.valid[i], scenario.dt, graph)
+        choose = hashed_fork(seed, scenario.token, log.ids[i])
+        path = logged_path(log.pose[i], log.valid[i], scenario.dt, graph, choose)
         role[i] = Role.STAND if path is None else Role.DRIVE
         if path is not None and _goes_backward(log, i):
             role[i] = Role.REPLAY
         elif path is not None:
             path_row[i] = len(paths)
             paths.append(path)
-    rows = np.arange(len(paths))
-    signals = find_signals(paths, rows, scenario.lights, scenario.map)
-    return Roster(role, tuple(paths), path_row, signals, overlaps_in_log(scenario))
+    return role, paths, path_row
 
 
-def logged_path(pose: np.ndarray, valid: np.ndarray, dt: float, graph: LaneGraph) -> Path | None:
-    """Return the path of a track (T, 3), extended along the lanes; None if the track never moves."""
-    seen = pose[valid]
-    if np.linalg.norm(seen[:, :2] - seen[0, :2], axis=1).max() < MOVING_DISTANCE:
-        return None
-    knots, speed = logged_knots(pose, valid, dt)
-    limit = np.nanmax([graph.speed_limit(graph.nearest(knots[0])), speed.max(), 3.0])
-    beyond = graph.extend(knots[-1], limit * EXTENSION_TIME)
-    poses = np.concatenate([knots, beyond])
-    floor = np.concatenate([speed, np.zeros(len(beyond))])
-    return make_path(poses, limit, floor)
+def _gone(scenario: Scenario, role: np.ndarray) -> np.ndarray:
+    """Return the frames (A,) from which on the log drives through the places of vehicles that stood there.
+
+    Tracks often end when a standing vehicle moves off; followers would wait behind it for ever.
+    """
+    log, never = scenario.agents, np.iinfo(np.int64).max
+    gone = np.full(log.num_agents, never)
+    last = log.num_frames - 1 - np.argmax(log.valid[:, ::-1], axis=1)
+    for i in np.flatnonzero((role == Role.STAND) & (last < log.num_frames - 1)):
+        place = boxes.corners(log.pose[i, last[i]], log.size[i, 0], log.size[i, 1])
+        others = np.flatnonzero((role != Role.STAND) & (log.types == AgentType.VEHICLE))
+        later = log.pose[others, last[i] + 1 :: 2]
+        near = log.valid[others, last[i] + 1 :: 2]
+        near &= np.hypot(*(later[..., :2] - log.pose[i, last[i], :2]).transpose(2, 0, 1)) < log.size[i, 0]
+        if not near.any():
+            continue
+        size = np.repeat(log.size[others, None, :2], later.shape[1], axis=1)[near]
+        if boxes.overlap(boxes.corners(later[near], size[:, 0], size[:, 1]), place).any():
+            gone[i] = last[i] + 1
+    return gone
+
+
+def _ego_path(scenario: Scenario, graph: LaneGraph) -> Path | None:
+    """The way the ego is expected to go: that of its log, then of its route."""
+    centre = se2.shift_forward(scenario.ego.pose, scenario.vehicle.rear_axle_to_center)
+    return logged_path(centre, np.ones(len(centre), bool), scenario.dt, graph, on_route(scenario.route))
+
+
+def _rank(names: list[str], seed: int, token: str) -> np.ndarray:
+    order = sorted(range(len(names)), key=lambda k: (hashed(seed, token, names[k]), names[k]))
+    rank = np.empty(len(names), np.int64)
+    rank[order] = np.arange(len(names))
+    return rank
 
 
 def _goes_backward(log: AgentTracks, row: int) -> bool:

@@ -11,11 +11,14 @@ from typing import Protocol
 
 import numpy as np
 
-from simengine.agents import idm
-from simengine.agents.lead import find_leads, project
+from simengine.agents.driving import Scene, decide, locate, move
+from simengine.agents.idm import IdmParams
+from simengine.agents.lead import with_direction
 from simengine.agents.paths import PathSet
+from simengine.agents.right_of_way import NO_RIGHT_OF_WAY
 from simengine.agents.roster import Role, Roster, make_roster
-from simengine.agents.signals import STOP_BEFORE_LINE, must_stop, stop_gap
+from simengine.agents.signals import must_stop
+from simengine.agents.yielding import flat_rules
 from simengine.datatypes.agents import STATIC_TYPES, AgentTracks, AgentType
 from simengine.datatypes.ego import StateIndex
 from simengine.datatypes.state import AgentFrame, SimState
@@ -92,15 +95,22 @@ class IdmTraffic:
         scenario: the scenario at the simulation rate.
         params: how vehicles accelerate and brake.
         roster: who does what along which path; by default read off the scenario's log.
+        seed: decides which way vehicles go at forks beyond their log, if the roster is read off.
     """
 
     def __init__(
-        self, scenario: Scenario, params: idm.IdmParams | None = None, roster: Roster | None = None
+        self,
+        scenario: Scenario,
+        params: IdmParams | None = None,
+        roster: Roster | None = None,
+        seed: int = 0,
     ) -> None:
-        self._params = params or idm.IdmParams()
+        self._idm = (params or IdmParams()).as_array()
         self._scenario, self._log = scenario, scenario.agents
-        self._roster = roster if roster is not None else make_roster(scenario)
+        self._roster = roster if roster is not None else make_roster(scenario, seed)
         self._paths = PathSet.pack(self._roster.paths)
+        self._ruled = self._roster.right_of_way is not None
+        self._rules = flat_rules(self._roster.right_of_way or NO_RIGHT_OF_WAY)
         self._half = 0.5 * self._log.size[:, :2]
         types = self._log.types
         self._margin = np.where(np.isin(types, STATIC_TYPES), 0.0, MOVER_MARGIN)
@@ -114,15 +124,12 @@ class IdmTraffic:
         pose, velocity, next_present = frame.pose, frame.velocity, frame.present
         logged = next_present.copy()
         stands = present & (role == Role.STAND)
+        if self._roster.gone is not None:
+            stands &= state.frame + 1 < self._roster.gone
         pose[stands], velocity[stands], next_present[stands] = state.agents.pose[stands], 0.0, True
         drives = np.flatnonzero(present & (role == Role.DRIVE))
         if len(drives):
-            row = self._roster.path_row[drives]
-            s, speed, accel = self._decide(state, drives, row)
-            distance, after = idm.advance(speed, accel, self._scenario.dt)
-            moved = self._paths.pose(row, s + distance)
-            pose[drives] = moved
-            velocity[drives] = after[:, None] * np.column_stack([np.cos(moved[:, 2]), np.sin(moved[:, 2])])
+            pose[drives], velocity[drives] = self._drive(state, drives)
             next_present[drives] = True
         arriving = np.flatnonzero(logged & ~present & (role != Role.REPLAY))
         if len(arriving):
@@ -142,7 +149,7 @@ class IdmTraffic:
         drives = np.flatnonzero(present & (role == Role.DRIVE))
         if len(drives):
             row = self._roster.path_row[drives]
-            s, speed = self._along(state, drives, row)
+            s, _, speed = self._along(state, drives, row)
             at = s[:, None] + speed[:, None] * self._scenario.dt * np.arange(steps + 1)
             flat = self._paths.pose(np.repeat(row, steps + 1), at.ravel()).reshape(len(drives), steps + 1, 3)
             pose[drives] = flat
@@ -151,36 +158,43 @@ class IdmTraffic:
             )
         return Forecast(pose, velocity, shown)
 
-    def _along(self, state: SimState, drives: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Arc length and speed of the driving agents."""
-        velocity = state.agents.velocity[drives]
-        return project(self._paths, row, state.agents.pose[drives]), np.hypot(velocity[:, 0], velocity[:, 1])
-
-    def _decide(
+    def _along(
         self, state: SimState, drives: np.ndarray, row: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Arc length, speed and acceleration of the driving agents."""
-        params = self._params
-        s, speed = self._along(state, drives, row)
+        """Arc length, offset from the path and speed of the driving agents."""
+        velocity = state.agents.velocity[drives]
+        s, offset = locate(self._paths.flat, row, state.agents.pose[drives])
+        return s, offset, np.hypot(velocity[:, 0], velocity[:, 1])
+
+    def _drive(self, state: SimState, drives: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Poses and velocities of the driving agents one frame after `state`."""
+        row = self._roster.path_row[drives]
+        s, offset, speed = self._along(state, drives, row)
+        scene = self._scene(state, drives, row, s, speed)
+        accel = decide(self._paths.flat, scene, self._rules, self._ruled, self._idm, s, speed)
+        return move(self._paths.flat, row, s, offset, speed, accel, self._scenario.dt)
+
+    def _scene(
+        self, state: SimState, drives: np.ndarray, row: np.ndarray, s: np.ndarray, speed: np.ndarray
+    ) -> Scene:
         obstacles, owner = self._obstacles(state)
-        ignore = self._roster.ignore[drives][:, owner] | (drives[:, None] == owner[None, :])
-        ahead = 12.0 + 4.0 * speed
-        gap, lead_speed = find_leads(
-            self._paths,
-            row,
-            s,
-            speed,
-            self._half[drives],
+        place = np.full(self._log.num_agents + 1, -1)
+        place[owner] = np.arange(len(owner))
+        roster, lights = self._roster, self._scenario.lights
+        closed = must_stop(lights.state[roster.signals.light, min(state.frame, lights.state.shape[1] - 1)])
+        waiting = state.frame * self._scenario.dt < roster.waits.until
+        return Scene(
             obstacles,
-            ignore,
-            ahead,
-            self._predict(state, obstacles, owner, drives, s, speed),
+            with_direction(self._predict(state, obstacles, place[drives], row, s, speed)),
             PREDICTION_TIMES,
+            owner,
+            place[drives],
+            row,
+            roster.ignore,
+            roster.ego_row,
+            np.concatenate([roster.signals.row[closed], roster.waits.row[waiting]]),
+            np.concatenate([roster.signals.s[closed], roster.waits.s[waiting]]),
         )
-        wanted = self._paths.limit(row, s)
-        accel = idm.acceleration(speed, wanted, gap, speed - lead_speed, params)
-        stop = self._red_light_gap(state, drives, row, s, speed)
-        return s, speed, np.minimum(accel, idm.acceleration(speed, wanted, stop, speed, params))
 
     def _obstacles(self, state: SimState) -> tuple[np.ndarray, np.ndarray]:
         """Obstacle rows (K, 9) of the ego and all present agents, and whose they are (ego: A)."""
@@ -203,8 +217,8 @@ class IdmTraffic:
         self,
         state: SimState,
         obstacles: np.ndarray,
-        owner: np.ndarray,
-        drives: np.ndarray,
+        drivers: np.ndarray,
+        row: np.ndarray,
         s: np.ndarray,
         speed: np.ndarray,
     ) -> np.ndarray:
@@ -215,11 +229,9 @@ class IdmTraffic:
         count = len(PREDICTION_TIMES)
         later = np.repeat(obstacles[:, None, :3], count, axis=1)
         later[:, :, :2] += obstacles[:, None, 5:7] * PREDICTION_TIMES[:, None]
-        at = (s[:, None] + speed[:, None] * PREDICTION_TIMES).ravel()
-        row = np.repeat(self._roster.path_row[drives], count)
-        place = np.full(self._log.num_agents + 1, -1)
-        place[owner] = np.arange(len(owner))
-        later[place[drives]] = self._paths.pose(row, at).reshape(len(drives), count, 3)
+        if not self._ruled:
+            at = (s[:, None] + speed[:, None] * PREDICTION_TIMES).ravel()
+            later[drivers] = self._paths.pose(np.repeat(row, count), at).reshape(len(drivers), count, 3)
         turned = state.ego[StateIndex.ANGULAR_VELOCITY] * PREDICTION_TIMES
         heading = state.ego[2] + 0.5 * turned
         travelled = state.ego[StateIndex.VELOCITY_X] * PREDICTION_TIMES
@@ -227,26 +239,6 @@ class IdmTraffic:
         later[-1, :, 1] = obstacles[-1, 1] + travelled * np.sin(heading)
         later[-1, :, 2] = state.ego[2] + turned
         return later
-
-    def _red_light_gap(
-        self, state: SimState, drives: np.ndarray, row: np.ndarray, s: np.ndarray, speed: np.ndarray
-    ) -> np.ndarray:
-        """Gap of each driving agent to the nearest stop point it has to respect; infinity without one."""
-        gap, signals, lights = np.full(len(drives), np.inf), self._roster.signals, self._scenario.lights
-        if not len(signals.row):
-            return gap
-        frame = min(state.frame, lights.state.shape[1] - 1)
-        closed = must_stop(lights.state[signals.light, frame])
-        position = np.full(len(self._paths.count), -1)
-        position[row] = np.arange(len(row))
-        who = position[signals.row]
-        use = closed & (who >= 0)
-        who, at = who[use], signals.s[use]
-        distance = at - s[who] - self._half[drives[who], 0]
-        # The model halts min_gap before an obstacle; a stop line wants to be approached closer than that.
-        extra = self._params.min_gap - STOP_BEFORE_LINE
-        np.minimum.at(gap, who, stop_gap(distance, speed[who]) + extra)
-        return gap
 
     def _place_is_free(
         self, state: SimState, arriving: np.ndarray, pose: np.ndarray, present: np.ndarray
