@@ -20,6 +20,7 @@ from simengine.datatypes.ego import EgoTrack
 from simengine.datatypes.map import VectorMap
 from simengine.geometry.se2 import points_to_parent, rotate, to_parent
 from simengine.metrics.episode import SUB_SCORES, EpisodeScore, score_record
+from simengine.metrics.pdm.parameters import NAVSIM_V1, WORLDENGINE_V1, PdmParameters
 from simengine.metrics.pdm.scorer import score_batch
 from simengine.scenario.scenario import Scenario
 
@@ -119,3 +120,16 @@ def test_scoring_changes_nothing_it_is_given() -> None:
     first = score_record(record, scenario)
     assert record.content_hash() == before
     np.testing.assert_array_equal(values(first), values(score_record(record, scenario)))
+
+
+@pytest.mark.parametrize("parameters", [NAVSIM_V1, WORLDENGINE_V1], ids=["navsim_v1", "worldengine_v1"])
+def test_order_of_proposals(parameters: PdmParameters) -> None:
+    rng = np.random.default_rng(11)
+    scene = replace(two_lane_scene(random_tracks(rng)), parameters=parameters)
+    batch = np.stack([random_drive(rng) for _ in range(40)])
+    order = rng.permutation(len(batch))
+    before, after = score_batch(batch, scene), score_batch(batch[order], scene)
+    for name in (*SUB_SCORES, "score", "raw_progress", "first_off_road"):
+        np.testing.assert_array_equal(getattr(after, name), getattr(before, name)[order], err_msg=name)
+    np.testing.assert_array_equal(after.collisions.track, before.collisions.track[order])
+    np.testing.assert_array_equal(after.ttc_violations.first_frame, before.ttc_violations.first_frame[order])
