@@ -59,5 +59,5 @@ def test_values_outside_their_choices_are_refused(override):
 
 
 def test_unknown_preset():
-    with pytest.raises(ConfigError, match="expected one of closed_loop, record, replay"):
+    with pytest.raises(ConfigError, match="expected one of closed_loop, default_runner, record, replay"):
         compose_run([], "nope")

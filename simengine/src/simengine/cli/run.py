@@ -16,8 +16,15 @@ from rich.console import Console
 from simengine import __version__
 from simengine.cli.progress import track_rows
 from simengine.cli.report import write_run_report
-from simengine.config.build import build_worker, check, open_handles, output_dir, planner_identity
-from simengine.config.compose import compose_run, presets, to_yaml
+from simengine.config.build import (
+    build_worker,
+    check,
+    open_handles,
+    output_dir,
+    planner_identity,
+    scenario_ids,
+)
+from simengine.config.compose import compose_noted, presets, to_yaml
 from simengine.config.rewards import reward_identity
 from simengine.config.schema import RunConfig
 from simengine.errors import ConfigError
@@ -34,12 +41,13 @@ EXAMPLE = """examples:
   simengine run ego=log_replay render.backend=none controller=perfect
   simengine run split=demo bridge.address=ipc:///tmp/planner.sock worker=ray num_workers=2
   simengine run --config-name record split=common_train num_scenarios=8
+  simengine run --config-name default_runner agent_policy=trajectory_policy with_render_manager=false
   simengine run --show                      # print the resolved configuration and stop"""
 
 # Keys that change how a run is carried out but not what comes out of it.
 _IRRELEVANT_TO_RESULTS = (
-    "num_scenarios", "output_dir", "worker", "num_workers", "gpus_per_worker", "resume", "keep_going", "report",
-    "bridge",
+    "num_scenarios", "output_dir", "data_output_dir", "worker", "num_workers", "gpus_per_worker", "resume",
+    "keep_going", "report", "bridge",
 )  # fmt: skip
 
 
@@ -54,14 +62,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Run a split; exit code 1 if a scenario failed, unless keep_going."""
-    config = compose_run(arguments.overrides, arguments.config_name)
+    composed = compose_noted(arguments.overrides, arguments.config_name)
+    config = composed.run
     check(config)
     if arguments.show:
-        print(to_yaml(config), end="")
+        print(to_yaml(config), *(f"# {note}\n" for note in composed.notes), sep="", end="")
         return 0
     handles = open_handles(config)
     directory = RunDirectory(output_dir(config))
     console = Console(stderr=True)
+    for note in composed.notes:
+        console.print(note, highlight=False, markup=False)
     with console.status("waiting for the planner"):
         fingerprint = _fingerprint(config) | {"planner": planner_identity(config)} | reward_identity(config)
     directory.open(fingerprint, resume=config.resume)
@@ -98,7 +109,9 @@ def _conclude(config: RunConfig, directory: RunDirectory, rows: list[ScoreRow]) 
     failed = [row for row in rows if row.status != "ok"]
     if config.metric != "none":
         write_scores_csv(root / "scores.csv", rows)
-        write_compat_csv(root / f"all_scenes_pdm_averages_{config.traffic}.csv", rows)
+        published = Path(config.data_output_dir) if config.data_output_dir else root
+        averages = published / f"all_scenes_pdm_averages_{config.traffic}.csv"
+        write_compat_csv(averages, rows, scenario_ids(config))
         write_summary_json(root / "summary.json", rows)
         if config.report:
             write_run_report(root, config, rows)

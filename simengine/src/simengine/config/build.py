@@ -30,7 +30,7 @@ from simengine.runner.rewards import FORMATS
 from simengine.runner.run_directory import RunDirectory
 from simengine.runner.worker import Handle, PolicySource, Worker, WorkerSettings
 from simengine.scenario.scenario import Scenario
-from simengine.scenario.splits import open_split
+from simengine.scenario.splits import load_index, open_split
 from simengine.sim.loop import Simulation
 from simengine.world.splits import BUILTIN_SPLITS, builtin_handles
 
@@ -102,6 +102,16 @@ def open_handles(config: RunConfig) -> list[Handle]:
     else:
         handles = list(open_split(Path(config.scenario_root), config.split))
     return handles[: config.num_scenarios]
+
+
+def scenario_ids(config: RunConfig) -> dict[str, str]:
+    """Return token -> id of each scenario in the original's files; built-in scenarios have none."""
+    if config.split in BUILTIN_SPLITS:
+        return {}
+    entries = load_index(Path(config.scenario_root) / config.split).entries
+    return {
+        entry.token: str(entry.tags.get("legacy_id") or f"{entry.log}-{entry.token}") for entry in entries
+    }
 
 
 def build_worker(config: RunConfig) -> Worker:

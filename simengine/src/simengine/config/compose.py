@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
@@ -12,9 +13,23 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from simengine.config import compat
 from simengine.config.protocols import settled
 from simengine.config.schema import RunConfig
 from simengine.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A configuration, and what became of the keys that it was given under other names.
+
+    Attributes:
+        run: settled.
+        notes: sentences, one for each key of the original.
+    """
+
+    run: RunConfig
+    notes: tuple[str, ...] = ()
 
 
 def config_dir() -> Path:
@@ -32,18 +47,24 @@ def presets() -> list[str]:
 
 
 def compose_run(overrides: Sequence[str], preset: str = "closed_loop") -> RunConfig:
-    """Return the configuration of `preset` with `overrides` such as `split=demo`.
+    """Return the configuration of `preset` with `overrides` such as `split=demo`; see `compose_noted`."""
+    return compose_noted(overrides, preset).run
+
+
+def compose_noted(overrides: Sequence[str], preset: str = "closed_loop") -> Composed:
+    """Return the configuration of `preset` with `overrides`, which may be the original's in the preset of that name.
 
     Raises:
         ConfigError: a preset or key does not exist, or a value has the wrong type.
     """
+    words, notes = compat.translate(overrides) if preset == compat.PRESET else (list(overrides), [])
     if preset not in presets():
         raise ConfigError(f"config name is {preset!r}, expected one of {', '.join(presets())}")
     ConfigStore.instance().store(name="run_schema", node=RunConfig)
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(config_dir()), version_base="1.3"):
-            config = compose(preset, overrides=list(overrides))
+            config = compose(preset, overrides=words)
         run = OmegaConf.to_object(config)
     except (HydraException, OmegaConfBaseException) as error:
         reason = " ".join(str(error).split("\n")[0].split())
@@ -51,7 +72,7 @@ def compose_run(overrides: Sequence[str], preset: str = "closed_loop") -> RunCon
             f"the configuration does not compose ({reason}): see `simengine run --help`"
         ) from error
     assert isinstance(run, RunConfig)
-    return settled(run)
+    return Composed(settled(run), tuple(notes))
 
 
 def to_yaml(run: RunConfig) -> str:

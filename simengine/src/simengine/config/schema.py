@@ -91,6 +91,7 @@ class RunConfig:
         num_scenarios: only the first so many, None for all.
         model_name: label of the ego policy in paths.
         output_dir: where results go; None for experiments/closed_loop_exps/<model_name>/<split>_<traffic>.
+        data_output_dir: where tables in the original's format go; None for the output folder.
         ego: planner, log_replay, constant_velocity, brake, pdm_closed or expert.
         traffic: NR (log replay) or R (reactive IDM).
         controller: lqr or perfect; None for that of the protocol.
@@ -109,6 +110,7 @@ class RunConfig:
     num_scenarios: int | None = None
     model_name: str = "vadv2_demo"
     output_dir: str | None = None
+    data_output_dir: str | None = None
     ego: str = "planner"
     traffic: str = "NR"
     controller: str | None = None

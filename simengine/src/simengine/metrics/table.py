@@ -9,7 +9,7 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TypeVar
@@ -83,11 +83,17 @@ def read_scores_csv(path: Path) -> list[ScoreRow]:
             ) from None
 
 
-def write_compat_csv(path: Path, rows: Iterable[ScoreRow]) -> None:
+def write_compat_csv(path: Path, rows: Iterable[ScoreRow], ids: Mapping[str, str] | None = None) -> None:
     """Write the averages file that existing tools read: scored rows, then `overall_average`.
 
     Failed rows are left out, as there; means skip empty cells.
+
+    Args:
+        path: of the file.
+        rows: in any order.
+        ids: token -> scenario id, by which the original names its rows; who has none keeps the token.
     """
+    ids = ids or {}
     lines, values = [], []
     for row in sort_rows(rows):
         if row.status != "ok":
@@ -95,7 +101,7 @@ def write_compat_csv(path: Path, rows: Iterable[ScoreRow]) -> None:
         step = float(row.first_violation_step) if row.first_violation_step >= 0 else NAN
         numbers = [float(COMPAT_STEP), *(getattr(row, n) for n in (*SUB_SCORES, "score")), step]
         values.append(numbers)
-        lines.append([row.token, *(f"{x:.5f}" if is_known(x) else "" for x in numbers)])
+        lines.append([ids.get(row.token, row.token), *(f"{x:.5f}" if is_known(x) else "" for x in numbers)])
     table = np.array(values).reshape(-1, len(COMPAT_COLUMNS) - 1)
     means = [column[~np.isnan(column)] for column in table.T]
     lines.append(["overall_average", *(f"{m.mean():.5f}" if len(m) else "" for m in means)])
