@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
-import signal
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass, fields
 
+from simengine.child_process import follow_parent, interrupts_ignored
 from simengine.datatypes.plan import Plan
 from simengine.errors import SimEngineError
 from simengine.metrics.open_loop import extended
@@ -97,9 +95,9 @@ def score_tokens(
         yield from (metric.score(handle, plans[handle.token]) for handle in handles)
         return
     # Spawned workers inherit no threads or locks.
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), follow_parent)
     try:
-        with _interrupts_ignored():
+        with interrupts_ignored():
             jobs = [pool.submit(metric.score, handle, plans[handle.token]) for handle in handles]
         for job in as_completed(jobs):
             yield job.result()
@@ -109,16 +107,3 @@ def score_tokens(
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-@contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Ignore Ctrl-C for a moment: processes that start meanwhile ignore it for good and leave it to this one."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -5,14 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from simengine.metrics.row import ScoreRow
+from simengine.runner.dispatch import DispatchOptions, Event, dispatch
 from simengine.runner.worker import Handle, Worker
 
 
-def run_sequential(handles: Sequence[Handle], build: Callable[[], Worker]) -> Iterator[ScoreRow]:
-    """Yield the row of each scenario as it is done."""
+class _Here:
+    """A crew of one, in this process."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._handle: Handle | None = None
+
+    def hire(self) -> str:
+        return "here"
+
+    def give(self, member: object, handle: Handle) -> None:
+        self._handle = handle
+
+    def wait(self) -> Event:
+        if self._handle is None:
+            return Event("here")
+        handle, self._handle = self._handle, None
+        return Event("here", self._worker.run(handle))
+
+
+def run_sequential(
+    handles: Sequence[Handle], build: Callable[[], Worker], options: DispatchOptions | None = None
+) -> Iterator[ScoreRow]:
+    """Yield the row of each scenario as it is done; one that lost its planner is tried again last."""
     worker = build()
     try:
-        for handle in handles:
-            yield worker.run(handle)
+        yield from dispatch(handles, _Here(worker), 1, options or DispatchOptions(retries=0))
     finally:
         worker.close()

@@ -3,56 +3,127 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
+import traceback
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 
+from simengine.child_process import follow_parent, interrupts_ignored
 from simengine.errors import SimEngineError
 from simengine.metrics.row import ScoreRow
+from simengine.runner.dispatch import DispatchOptions, Event, dispatch
 from simengine.runner.worker import Handle, Worker
 
+_GOODBYE_S = 10.0
 
-class _Process:
-    """The worker of the process this module is loaded in; the pool's initializer says how to build it.
 
-    It is built with the first scenario, because a pool hides what goes wrong in an initializer.
-    """
+@dataclass(frozen=True)
+class _Trouble:
+    """Why a process cannot work: one sentence for the user, or the traceback of a bug."""
 
-    build: Callable[[], Worker]
-    worker: Worker | None = None
+    text: str
+    is_bug: bool
 
-    @classmethod
-    def start(cls, build: Callable[[], Worker]) -> None:
-        """Remember how to build the worker of this process."""
-        cls.build = build
 
-    @classmethod
-    def run(cls, handle: Handle) -> ScoreRow:
-        """Return the row of one scenario."""
-        if cls.worker is None:
-            cls.worker = cls.build()
-        return cls.worker.run(handle)
+def _work(connection: Connection, build: Callable[[], Worker]) -> None:
+    """Be a worker process: report to be ready with None, then answer handles with rows until None comes."""
+    follow_parent()
+    try:
+        worker = build()
+        connection.send(None)
+        while (handle := connection.recv()) is not None:
+            connection.send(worker.run(handle))
+        worker.close()
+    except SimEngineError as error:
+        connection.send(_Trouble(str(error), is_bug=False))
+    except Exception:  # noqa: BLE001  the parent raises it
+        connection.send(_Trouble(traceback.format_exc(), is_bug=True))
+
+
+class _Processes:
+    """A crew of processes; a member is the connection to it."""
+
+    def __init__(self, build: Callable[[], Worker]) -> None:
+        # Forked children would inherit sockets, threads and a CUDA context that do not survive a fork.
+        self._context = multiprocessing.get_context("spawn")
+        self._build = build
+        self._processes: dict[Connection, BaseProcess] = {}
+
+    def hire(self) -> Connection:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=_work, args=(theirs, self._build))
+        with interrupts_ignored():
+            process.start()
+        theirs.close()  # so that the death of the process is the end of the file
+        self._processes[ours] = process
+        return ours
+
+    def give(self, member: Connection, handle: Handle) -> None:
+        with suppress(OSError):  # it is dead: `wait` finds the end of the file
+            member.send(handle)
+
+    def wait(self) -> Event:
+        member = next(item for item in wait(list(self._processes)) if isinstance(item, Connection))
+        try:
+            news = member.recv()
+        except (EOFError, OSError):
+            return Event(member, lost=self._bury(member))
+        if isinstance(news, _Trouble):
+            raise (
+                RuntimeError(f"a worker process failed:\n{news.text}")
+                if news.is_bug
+                else SimEngineError(news.text)
+            )
+        return Event(member, news)
+
+    def _bury(self, member: Connection) -> str:
+        """Forget a process that has closed its end; return how it died."""
+        process = self._processes.pop(member)
+        member.close()
+        process.join(_GOODBYE_S)
+        code = process.exitcode
+        if code == -signal.SIGKILL:
+            return "the process was killed (SIGKILL), as happens when memory runs out"
+        return f"the process ended with exit code {code}"
+
+    def dismiss(self) -> None:
+        """Let idle processes say goodbye to what they are connected to."""
+        for member in self._processes:
+            self.give(member, None)  # type: ignore[arg-type]
+        for process in self._processes.values():
+            process.join(_GOODBYE_S)
+
+    def stop(self) -> None:
+        """End every process; a scenario under way leaves no row and is driven again by the next run."""
+        for process in self._processes.values():
+            process.terminate()
+        for member, process in self._processes.items():
+            process.join(_GOODBYE_S)
+            if process.is_alive():
+                process.kill()
+                process.join()
+            member.close()
 
 
 def run_processes(
-    handles: Sequence[Handle], build: Callable[[], Worker], num_workers: int
+    handles: Sequence[Handle],
+    build: Callable[[], Worker],
+    num_workers: int,
+    options: DispatchOptions | None = None,
 ) -> Iterator[ScoreRow]:
-    """Yield rows in order of completion from `num_workers` processes.
+    """Yield rows in order of completion from `num_workers` processes, at most one per scenario.
+
+    A process that dies is replaced and its scenario is tried again, see `dispatch`.
 
     Raises:
-        SimEngineError: a process died, for example for want of memory.
+        SimEngineError: a worker cannot be built, or processes die before they are ready.
     """
-    # Forked children would inherit sockets, threads and a CUDA context that do not survive a fork.
-    pool = ProcessPoolExecutor(
-        min(num_workers, len(handles)), multiprocessing.get_context("spawn"), _Process.start, (build,)
-    )
+    crew = _Processes(build)
     try:
-        for future in as_completed([pool.submit(_Process.run, handle) for handle in handles]):
-            yield future.result()
-    except BrokenProcessPool as error:
-        raise SimEngineError(
-            f"a worker process died ({error}), expected it to finish: run again to resume, with fewer num_workers if "
-            "memory ran out"
-        ) from error
+        yield from dispatch(handles, crew, num_workers, options)
+        crew.dismiss()
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        crew.stop()

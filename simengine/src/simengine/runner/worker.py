@@ -11,6 +11,7 @@ from typing import Protocol
 from simengine.agents.policy import EgoPolicy
 from simengine.datatypes.plan import Plan
 from simengine.datatypes.record_io import save_record
+from simengine.errors import PlannerTimeoutError
 from simengine.metrics.row import ScoreRow, failed_row, row_of
 from simengine.pdm_closed.episode import score_episode
 from simengine.runner.observations import ObservationCollector
@@ -146,6 +147,11 @@ class Worker:
         if settings.metric:
             return row_of(record, score_episode(record, scenario, settings.metric))
         return ScoreRow(handle.token, "ok", record_hash=record.content_hash(), **labels)
+
+
+def lost_its_planner(row: ScoreRow) -> bool:
+    """Return whether a scenario failed only because its planner went away, so that another try may succeed."""
+    return row.status == "failed" and row.error.startswith(f"{PlannerTimeoutError.__name__}:")
 
 
 def scenario_seed(run_seed: int, token: str) -> int:

@@ -5,10 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
-import os
 import shutil
-import signal
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -21,6 +18,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from simengine.child_process import follow_parent
 from simengine.errors import ScenarioFormatError
 from simengine.files.atomic import write_atomically
 from simengine.scenario.convert import ConversionReport, check_target, move_into_place
@@ -173,17 +171,9 @@ def _pool(options: NuplanOptions, part: Path, workers: int) -> Iterator[tuple[Ca
 
 
 def _start(build: Callable[[], Converter]) -> None:
-    """Prepare a worker process: Ctrl-C is the parent's to handle, and without the parent there is nothing to do."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    """Prepare a worker process."""
+    follow_parent()
     ConverterProcess.start(build)
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _run_parallel(pool: ProcessPoolExecutor, part: Path, jobs: list[Job]) -> Iterator[Outcome]:
