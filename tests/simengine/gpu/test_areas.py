@@ -9,7 +9,8 @@ torch = pytest.importorskip("torch")
 from dataclasses import replace  # noqa: E402
 
 from metrics_factories import two_lane_scene  # noqa: E402
-from simengine.gpu.areas import containing, upload_areas  # noqa: E402
+from simengine.gpu.area_map import upload_areas  # noqa: E402
+from simengine.gpu.areas import containing  # noqa: E402
 from simengine.gpu.local_edges import local_edges  # noqa: E402
 from simengine.metrics.pdm.map_areas import DrivableMap, Layer  # noqa: E402
 
@@ -30,7 +31,7 @@ def drivable(polygons: list) -> DrivableMap:
 
 def assert_same_sets(made: DrivableMap, points: np.ndarray) -> None:
     areas = upload_areas(replace(two_lane_scene(), drivable=made), torch.device("cpu"))
-    found = containing(areas, torch.from_numpy(np.ascontiguousarray(points.T)))
+    found, _ = containing(areas, torch.from_numpy(np.ascontiguousarray(points.T)))
     np.testing.assert_array_equal(found.T.numpy(), made.index.containing(points))
 
 
@@ -53,11 +54,15 @@ def test_holes_parts_and_empty_polygons() -> None:
     assert_same_sets(made, np.stack([x.ravel(), y.ravel()], axis=1))
 
 
+def test_polygons_without_area_alone() -> None:
+    assert_same_sets(drivable([shapely.Polygon()] * 70), np.zeros((3, 2)))
+
+
 def test_points_that_are_no_numbers_are_nowhere() -> None:
     made = drivable([shapely.box(0, 0, 5, 5)])
     points = np.array([[np.nan, 1.0], [1.0, np.inf], [-np.inf, np.nan], [1.0, 1.0]])
     areas = upload_areas(replace(two_lane_scene(), drivable=made), torch.device("cpu"))
-    assert containing(areas, torch.from_numpy(points.T.copy())).tolist() == [[0, 0, 0, 1]]
+    assert containing(areas, torch.from_numpy(points.T.copy()))[0].tolist() == [[0, 0, 0, 1]]
 
 
 def test_lists_of_edges_are_short() -> None:

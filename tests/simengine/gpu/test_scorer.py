@@ -169,6 +169,14 @@ def test_a_few_rows_at_a_time(parameters: PdmParameters) -> None:
     assert_equal(score_batch(states, scene).numpy(), score_batch(states, scene, rows=4).numpy())
 
 
+@pytest.mark.parametrize("parameters", MODES, ids=NAMES[:4])
+def test_too_many_rows_for_memory(parameters: PdmParameters, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    scene = replace(two_lane_scene(random_tracks(rng, 20)), parameters=parameters)
+    monkeypatch.setattr("simengine.gpu.scorer._ENTRIES", 10_000)
+    assert_same(drives(rng, 25), scene)
+
+
 def test_float32_and_strided_states_are_scored_as_they_are() -> None:
     scene = two_lane_scene(random_tracks(np.random.default_rng(0)))
     coarse = np.stack([straight_states(6.0), straight_states(9.0)]).astype(np.float32)

@@ -11,8 +11,11 @@ from factories import make_tracks  # noqa: E402
 from metrics_factories import random_drive, random_tracks, two_lane_scene  # noqa: E402
 from simengine.datatypes.agents import AgentTracks  # noqa: E402
 from simengine.geometry.overlap import box_overlap  # noqa: E402
-from simengine.gpu.contacts import find_contacts, upload_traffic  # noqa: E402
+from simengine.gpu.contacts import find_contacts  # noqa: E402
 from simengine.gpu.ego_geometry import ego_geometry  # noqa: E402
+from simengine.gpu.room import AS_NEEDED, Room  # noqa: E402
+from simengine.gpu.rule_tensors import rule_tensors  # noqa: E402
+from simengine.gpu.traffic import upload_traffic  # noqa: E402
 from simengine.gpu.traffic_grid import traffic_grid  # noqa: E402
 from simengine.metrics.pdm.contact import track_boxes  # noqa: E402
 from simengine.metrics.pdm.ego_geometry import ego_geometry as cpu_ego_geometry  # noqa: E402
@@ -23,11 +26,16 @@ from simengine.metrics.pdm.ttc import look_ahead_frames  # noqa: E402
 CPU = torch.device("cpu")
 
 
-def contacts_of(states: np.ndarray, scene: PdmScene) -> set[tuple[int, int, int, int]]:
+def contacts_of(
+    states: np.ndarray, scene: PdmScene, room: Room = AS_NEEDED
+) -> set[tuple[int, int, int, int]]:
     columns = torch.from_numpy(states).movedim(-1, 0).contiguous()
-    made = find_contacts(ego_geometry(columns, scene.vehicle), upload_traffic(scene, CPU))
-    found = list(zip(*(made.table[:4].tolist()), strict=True))
-    assert len(set(found)) == len(found)
+    rules = rule_tensors(states.shape[1], scene.dt, scene.parameters, CPU)
+    ego, traffic = ego_geometry(columns, scene.vehicle), upload_traffic(scene, CPU)
+    made, needed = find_contacts(ego, traffic, rules.ahead, rules.times, room)
+    table = torch.stack([made.row, made.state, made.look, made.track])[:, made.real]
+    found = list(zip(*table.tolist(), strict=True))
+    assert len(set(found)) == len(found) == int(needed[1])
     return set(found)
 
 
@@ -55,6 +63,7 @@ def test_all_contacts_are_found(seed: int, parameters: PdmParameters) -> None:
     states = np.stack([random_drive(rng) for _ in range(4)])
     expected = every_pair(states, scene)
     assert contacts_of(states, scene) == expected
+    assert contacts_of(states, scene, Room(boxes=4096, contacts=2048)) == expected
     assert len(expected) > 20
 
 
@@ -74,7 +83,7 @@ def test_a_long_track_far_away_makes_cells_larger_not_more() -> None:
     poses[1, :, :2] = 1e5
     scene = two_lane_scene(make_tracks(poses))
     grid = traffic_grid(track_boxes(scene.observation, scene.parameters), 2.83)
-    assert grid.rows * grid.columns * 51 < 5_000_000
+    assert grid.cells_per_frame * 51 < 1_500_000
     states = np.stack([random_drive(np.random.default_rng(1))])
     states[0, :, :3] = 0.0
     assert contacts_of(states, scene) == every_pair(states, scene) != set()

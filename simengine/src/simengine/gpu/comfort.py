@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from math import pi
 
 import torch
 
 from simengine.datatypes.ego import StateIndex
-from simengine.metrics.pdm.comfort import BOUNDS, filters
-from simengine.metrics.pdm.parameters import ComfortRules
+from simengine.gpu.rule_tensors import RuleTensors
+from simengine.metrics.pdm.parameters import PdmParameters
 
 
 @dataclass(frozen=True)
@@ -32,33 +31,25 @@ class Comfort:
     first_check: torch.Tensor
 
 
-def comfort(columns: torch.Tensor, dt: float, rules: ComfortRules) -> Comfort:
-    """Return the comfort of states by column (11, P, S), `dt` [s] apart."""
-    matrices, bounds = _constants(columns.shape[2], dt, rules, columns.device)
-    to_acceleration, to_smooth, to_jerk, to_yaw = matrices[0], matrices[1], matrices[2], matrices[3:]
+def comfort(columns: torch.Tensor, rules: RuleTensors, parameters: PdmParameters) -> Comfort:
+    """Return the comfort of states by column (11, P, S)."""
+    to_acceleration, to_smooth, to_jerk = rules.filters[:3]
     ax, ay = columns[StateIndex.ACCELERATION_X], columns[StateIndex.ACCELERATION_Y]
-    if rules.centripetal:
+    centripetal = parameters.comfort.centripetal
+    if centripetal:
         ay = columns[StateIndex.VELOCITY_X] * columns[StateIndex.ANGULAR_VELOCITY]
     accelerations = torch.stack([ax, ay])
-    jerky = accelerations if rules.centripetal else torch.stack([ax, torch.hypot(ax, ay)])
+    jerky = accelerations if centripetal else torch.stack([ax, torch.hypot(ax, ay)])
     jerk = _smooth(_smooth(jerky, to_smooth), to_jerk)
     series = torch.cat(
         [
             _smooth(accelerations, to_acceleration),
-            (torch.hypot(*jerk) if rules.centripetal else jerk[1])[None],
+            (torch.hypot(*jerk) if centripetal else jerk[1])[None],
             jerk[:1],
-            _smooth(_unwrap(columns[StateIndex.HEADING]), to_yaw),
+            _smooth(_unwrap(columns[StateIndex.HEADING]), rules.filters[3:]),
         ]
     )
-    return _judge(series, bounds)
-
-
-@lru_cache(maxsize=16)
-def _constants(
-    length: int, dt: float, rules: ComfortRules, device: torch.device
-) -> tuple[torch.Tensor, torch.Tensor]:
-    bounds = torch.tensor(list(BOUNDS.values()), dtype=torch.float64, device=device)
-    return torch.from_numpy(filters(length, dt, rules)).to(device), bounds
+    return _judge(series, rules.bounds)
 
 
 def _smooth(series: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
@@ -79,10 +70,9 @@ def _judge(series: torch.Tensor, bounds: torch.Tensor) -> Comfort:
     checks, _, length = series.shape
     inside = (series > bounds[:, 0, None, None]) & (series < bounds[:, 1, None, None])
     # One number per frame and check, frames first: the smallest of those out of bounds is the first.
-    order = torch.arange(length, device=series.device) * checks
-    order = order + torch.arange(checks, device=series.device)[:, None, None]
     never = length * checks
-    first = torch.where(inside, never, order).amin(dim=(0, 2))
+    order = torch.arange(never, device=series.device).view(length, checks).T
+    first = order[:, None].masked_fill(inside, never).amin(dim=(0, 2))
     broken = first < never
     within = inside.all(dim=2).T
     return Comfort(

@@ -5,57 +5,14 @@ The processor's scorer asks at each state who is near; here a grid knows, prepar
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 
 from simengine.gpu.ego_geometry import EgoGeometry
-from simengine.gpu.grid import Grid, upload_grid
-from simengine.gpu.ranges import Ranges, expand, upload_ranges
-from simengine.gpu.traffic_grid import traffic_grid
-from simengine.metrics.pdm.contact import track_boxes
-from simengine.metrics.pdm.scene import PdmScene
-from simengine.metrics.pdm.ttc import look_ahead_frames
-
-
-@dataclass(frozen=True)
-class Traffic:
-    """A tracks over F frames; box `frame * A + track`.
-
-    Attributes:
-        grid: cells of one frame.
-        near: boxes near each frame and cell, frames first.
-        listed: (N,) boxes that `near` points into.
-        boxes: (6, F * A) centre x, y [m], cosine and sine of the heading, half length, half width [m].
-        standing: (F * A,) whether the track counts as standing.
-        static: (A,) whether it is of a class that never moves.
-        num_frames: number of frames F.
-        ahead: (L,) frames that a state is projected ahead, the first is 0.
-        times: (L,) the same in seconds.
-        last_ahead: the last of `ahead`.
-    """
-
-    grid: Grid
-    near: Ranges
-    listed: torch.Tensor
-    boxes: torch.Tensor
-    standing: torch.Tensor
-    static: torch.Tensor
-    num_frames: int
-    ahead: torch.Tensor
-    times: torch.Tensor
-    last_ahead: int
-
-    @property
-    def num_tracks(self) -> int:
-        """Number of tracks A."""
-        return len(self.static)
-
-    @property
-    def num_looks(self) -> int:
-        """Number of projections L of a state, the state itself included."""
-        return len(self.ahead)
+from simengine.gpu.ranges import expand, repeat
+from simengine.gpu.room import AS_NEEDED, Room
+from simengine.gpu.traffic import Traffic
 
 
 @dataclass(frozen=True)
@@ -63,96 +20,74 @@ class Contacts:
     """K contacts, each of one state or projection with one track.
 
     Attributes:
-        table: (6, K) in one piece; the properties name its rows.
+        real: (K,) false where room is left over; the other numbers are those of any pair then.
+        row: (K,) sequence.
+        state: (K,) frame of the state within its sequence.
+        look: (K,) which projection, 0 for the state itself.
+        track: (K,) track.
+        box: (K,) box of the track in the frame that is met.
+        place: (K,) place of the state in flattened (P, S) arrays.
     """
 
-    table: torch.Tensor
-
-    @property
-    def row(self) -> torch.Tensor:
-        """Sequence (K,)."""
-        return self.table[0]
-
-    @property
-    def state(self) -> torch.Tensor:
-        """Frame (K,) of the state within its sequence."""
-        return self.table[1]
-
-    @property
-    def look(self) -> torch.Tensor:
-        """Which projection (K,), 0 for the state itself."""
-        return self.table[2]
-
-    @property
-    def track(self) -> torch.Tensor:
-        """Track (K,)."""
-        return self.table[3]
-
-    @property
-    def box(self) -> torch.Tensor:
-        """Box (K,) of the track in the frame that is met."""
-        return self.table[4]
-
-    @property
-    def place(self) -> torch.Tensor:
-        """Place (K,) of the state in flattened (P, S) arrays."""
-        return self.table[5]
+    real: torch.Tensor
+    row: torch.Tensor
+    state: torch.Tensor
+    look: torch.Tensor
+    track: torch.Tensor
+    box: torch.Tensor
+    place: torch.Tensor
 
     def __len__(self) -> int:
         """Return the number of contacts K."""
-        return self.table.shape[1]
+        return len(self.row)
 
-    def select(self, chosen: torch.Tensor) -> Contacts:
-        """Return the contacts with a flag in `chosen` (K,); waits for the device."""
-        return Contacts(self.table[:, chosen.nonzero().squeeze(1)])
-
-
-def upload_traffic(scene: PdmScene, device: torch.device) -> Traffic:
-    """Return the tracks of a scene on `device`, with what its mode says about them."""
-    tracks = track_boxes(scene.observation, scene.parameters)
-    grid = traffic_grid(tracks, 0.5 * float(np.hypot(scene.vehicle.length, scene.vehicle.width)))
-    frames, count = tracks.present.shape
-    half = np.broadcast_to(tracks.half, (frames, count, 2))
-    boxes = np.concatenate([tracks.pose, half], axis=-1).reshape(frames * count, 6).T
-    ahead = look_ahead_frames(scene.dt, scene.parameters)
-
-    def put(array: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(np.array(array, order="C")).to(device)
-
-    return Traffic(
-        upload_grid(tuple(grid.corner.tolist()), grid.cell, grid.rows, grid.columns, device),
-        upload_ranges(grid.start, device),
-        put(grid.box),
-        put(boxes),
-        put(tracks.standing.reshape(-1)),
-        put(tracks.static),
-        frames,
-        put(ahead),
-        put(ahead * scene.dt),
-        int(ahead[-1]),
-    )
+    def where(self, chosen: torch.Tensor, rows: int) -> Contacts:
+        """Return the contacts of P = `rows` sequences, those not `chosen` (K,) put aside into P more sequences."""
+        return replace(self, row=self.row + rows * ~(self.real & chosen))
 
 
-def find_contacts(ego: EgoGeometry, traffic: Traffic) -> Contacts:
+def find_contacts(
+    ego: EgoGeometry, traffic: Traffic, ahead: torch.Tensor, times: torch.Tensor, room: Room = AS_NEEDED
+) -> tuple[Contacts, torch.Tensor]:
     """Return all contacts of P sequences of S states moved on at constant speed and heading; touching counts.
 
     Projections beyond the last track frame meet nobody.
-    """
-    far = ego.speed[..., None] * traffic.times
-    moved = ego.center[..., None] + far * ego.direction[..., None]
-    frame = torch.arange(ego.num_states, device=far.device)[:, None] + traffic.ahead
-    cell, cells = traffic.grid.cells(moved), traffic.grid.num_cells
-    known = (cell < cells) & (frame < traffic.num_frames)
-    listed = torch.where(known, frame * cells + cell, traffic.num_frames * cells)
 
-    point, entry = expand(traffic.near, listed.view(-1))
-    box, place = traffic.listed[entry], point // traffic.num_looks
+    Args:
+        ego: the states.
+        traffic: the tracks.
+        ahead: (L,) frames that a state is projected ahead.
+        times: (L,) the same in seconds.
+        room: see `Room`.
+
+    Returns:
+        The contacts, and the room (2,) for boxes and contacts they take.
+    """
+    states, looks = ego.num_states, len(ahead)
+    far = ego.speed[..., None] * times
+    moved = ego.center[..., None] + far * ego.direction[..., None]
+    frame = torch.arange(states, device=far.device)[:, None] + ahead
+    cell = traffic.grid.cells(moved) + torch.minimum(frame, traffic.num_frames) * traffic.num_cells
+
+    point, entry, boxes = expand(traffic.near, cell.view(-1), room.boxes)
+    box, place = traffic.listed[entry], point // looks
     center, direction = moved.view(2, -1)[:, point], ego.direction.view(2, -1)[:, place]
-    hit = box_overlap(*center, *direction, ego.half_length, ego.half_width, *traffic.boxes[:, box])
-    point, box, place = torch.stack([point, box, place])[:, hit.nonzero().squeeze(1)]
-    row = place // ego.num_states
-    state, look = place - row * ego.num_states, point - place * traffic.num_looks
-    return Contacts(torch.stack([row, state, look, box % max(traffic.num_tracks, 1), box, place]))
+    hits = repeat(
+        box_overlap(*center, *direction, ego.half_length, ego.half_width, *traffic.boxes[:, box]),
+        room.contacts,
+    )
+    point, box, place = (values[hits.position] for values in (point, box, place))
+    row = place // states
+    contacts = Contacts(
+        hits.real,
+        row,
+        place - row * states,
+        point - place * looks,
+        traffic.track[box],
+        box,
+        place,
+    )
+    return contacts, torch.stack([boxes, hits.total])
 
 
 def box_overlap(

@@ -29,7 +29,7 @@ def wrong_way_metres(
     # Summed from the oldest step on, as one sequence at a time would be: sums near a threshold stay equal.
     total = torch.zeros_like(steps)
     for back in reversed(range(min(round(parameters.direction_window / dt) + 1, ego.num_states))):
-        total[:, back:] += steps[:, : ego.num_states - back]
+        total[:, back:].add_(steps[:, : ego.num_states - back])
     return total.amax(dim=1)
 
 

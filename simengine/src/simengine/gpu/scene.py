@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 
 from simengine.datatypes.vehicle import VehicleParams
-from simengine.gpu.areas import AreaMap, upload_areas
+from simengine.gpu.area_map import AreaMap, upload_areas
 from simengine.gpu.centerline import Centerline, upload_centerline
-from simengine.gpu.contacts import Traffic, upload_traffic
+from simengine.gpu.traffic import Traffic, upload_traffic
 from simengine.metrics.pdm.parameters import PdmParameters
 from simengine.metrics.pdm.scene import PdmScene
 

@@ -14,6 +14,8 @@ from simengine.gpu.contacts import Contacts
 
 _NEVER = torch.iinfo(torch.int64).max
 _KINDS = 4
+ASIDE = 2
+"""So many times as many sequences as there are: behind them are those of contacts put aside."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def excuse_groups(
     """
     group = contacts.row * tracks + contacts.track
     if not ends:
-        return group, rows * tracks
+        return group, ASIDE * rows * tracks
     # The states of different groups are at least two apart.
     key, place = (group * (states + 1) + contacts.state).sort()
     starts = torch.ones_like(key)
@@ -83,7 +85,7 @@ def excuse_groups(
 
 def not_excused(bad: torch.Tensor, order: torch.Tensor, group: torch.Tensor, groups: int) -> torch.Tensor:
     """Return which bad contacts (K,) come before every harmless one of their group."""
-    harmless = torch.where(bad, _NEVER, order)
+    harmless = order.masked_fill(bad, _NEVER)
     first = order.new_full((groups,), _NEVER).scatter_reduce_(0, group, harmless, "amin")
     return bad & (order < first[group])
 
@@ -92,8 +94,8 @@ def first_contacts(
     contacts: Contacts, counted: torch.Tensor, kind: torch.Tensor, *, rows: int, looks: int, tracks: int
 ) -> FirstContacts:
     """Return the first counted contact of each of `rows` sequences, with its `kind` (K,), 0 to 3."""
-    code = torch.where(counted, order_of(contacts, looks, tracks) * _KINDS + kind, _NEVER)
-    code = code.new_full((rows,), _NEVER).scatter_reduce_(0, contacts.row, code, "amin")
+    code = (order_of(contacts, looks, tracks) * _KINDS + kind).masked_fill_(~counted, _NEVER)
+    code = code.new_full((ASIDE * rows,), _NEVER).scatter_reduce_(0, contacts.row, code, "amin")[:rows]
     order, found = code // _KINDS, code < _NEVER
     projection = order // tracks
     return FirstContacts(
