@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from simengine import __version__
-from simengine.cli import convert, explain, generate, keys, report, run, score
+from simengine.cli import convert, explain, export, generate, keys, merge, report, run, score
 from simengine.entry import run_command
 
 COMMANDS = {
@@ -14,6 +14,8 @@ COMMANDS = {
     "score": score,
     "explain": explain,
     "report": report,
+    "merge": merge,
+    "export": export,
     "convert": convert,
     "generate": generate,
     "keys": keys,

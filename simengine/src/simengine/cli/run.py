@@ -20,14 +20,16 @@ from simengine.config.build import (
     build_worker,
     check,
     open_handles,
-    output_dir,
     planner_identity,
+    run_directory,
     scenario_ids,
 )
 from simengine.config.compose import compose_noted, presets, to_yaml
+from simengine.config.openscene import openscene_folder
 from simengine.config.rewards import reward_identity
 from simengine.config.schema import RunConfig
 from simengine.errors import ConfigError
+from simengine.export.tables import write_tables
 from simengine.metrics.console import print_scores
 from simengine.metrics.row import ScoreRow
 from simengine.metrics.table import write_compat_csv, write_scores_csv, write_summary_json
@@ -69,7 +71,7 @@ def execute(arguments: argparse.Namespace) -> int:
         print(to_yaml(config), *(f"# {note}\n" for note in composed.notes), sep="", end="")
         return 0
     handles = open_handles(config)
-    directory = RunDirectory(output_dir(config))
+    directory = run_directory(config)
     console = Console(stderr=True)
     for note in composed.notes:
         console.print(note, highlight=False, markup=False)
@@ -116,7 +118,10 @@ def _conclude(config: RunConfig, directory: RunDirectory, rows: list[ScoreRow]) 
         if config.report:
             write_run_report(root, config, rows)
         print_scores(rows)
-    if config.rewards.vocabulary is not None and config.rewards.format != "native":
+    openscene = openscene_folder(config, root)
+    if openscene is not None:
+        write_tables(openscene, config.traffic, rows if config.metric != "none" else [])
+    elif config.rewards.vocabulary is not None and config.rewards.format != "native":
         files = index_folder(directory.pdms_pkl, root)
         write_pdms_index(root / f"all_scenes_pdm_pkl_paths_{config.traffic}.csv", files)
     for row in failed if config.metric == "none" else []:

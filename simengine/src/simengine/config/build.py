@@ -8,6 +8,7 @@ from pathlib import Path
 
 from simengine.agents.expert import ExpertPolicy
 from simengine.agents.files_planner import FilesPlannerPolicy, encode_jpeg
+from simengine.agents.idm_ego import IdmPolicy
 from simengine.agents.pdm_closed import PdmClosedPolicy
 from simengine.agents.remote import RemotePolicy
 from simengine.agents.simple import BrakePolicy, ConstantVelocityPolicy, LogReplayPolicy
@@ -17,7 +18,9 @@ from simengine.bridge.files.client import FilesClient
 from simengine.bridge.files.folder import RunFolder
 from simengine.bridge.in_process import InProcessClient
 from simengine.bridge.planner import Planner, PlannerConnection
+from simengine.config.openscene import check_openscene, make_openscene, openscene_folder
 from simengine.config.protocols import check_protocol, make_protocol, settled
+from simengine.config.recovery import DRIVERS, recovery_params, recovery_source
 from simengine.config.rewards import check_rewards, make_recorder
 from simengine.config.schema import RunConfig
 from simengine.errors import ConfigError
@@ -35,7 +38,7 @@ from simengine.sim.loop import Simulation
 from simengine.world.splits import BUILTIN_SPLITS, builtin_handles
 
 CHOICES = {
-    "ego": ("planner", "log_replay", "constant_velocity", "brake", "pdm_closed", "expert"),
+    "ego": ("planner", "log_replay", "constant_velocity", "brake", "idm", "pdm_closed", "expert", "recovery"),
     "metric": (*MODES, "none"),
     "worker": ("sequential", "processes", "ray"),
     "render.backend": ("cpu", "gsplat", "auto", "none"),
@@ -43,6 +46,7 @@ CHOICES = {
     "bridge.transport": ("socket", "files"),
     "rewards.mode": REWARD_MODES,
     "rewards.format": FORMATS,
+    "recovery.driver": DRIVERS,
 }
 
 
@@ -69,6 +73,8 @@ def check(config: RunConfig) -> None:
         raise ConfigError("ego=planner needs images but render.backend is none, expected cpu, gsplat or auto")
     check_protocol(config)
     check_rewards(config)
+    check_openscene(config)
+    recovery_params(config)
     if config.ego == "planner" and config.bridge.transport == "files":
         _check_files(config)
 
@@ -136,8 +142,21 @@ def build_worker(config: RunConfig) -> Worker:
         record_cameras=cameras,
         keep_records=config.record.rollouts,
     )
-    directory = RunDirectory(output_dir(config))
-    return Worker(simulation, _policy_source(config), directory, settings, make_recorder(config))
+    return Worker(
+        simulation,
+        _policy_source(config),
+        run_directory(config),
+        settings,
+        make_recorder(config),
+        make_openscene(config, output_dir(config)),
+    )
+
+
+def run_directory(config: RunConfig) -> RunDirectory:
+    """Return the run folder with everything in its place."""
+    root = output_dir(config)
+    openscene = openscene_folder(config, root)
+    return RunDirectory(root, None if openscene is None else openscene.root)
 
 
 def _render_threads(config: RunConfig) -> int | None:
@@ -157,10 +176,13 @@ def _policy_source(config: RunConfig) -> PolicySource:
         "log_replay": LogReplayPolicy,
         "constant_velocity": ConstantVelocityPolicy,
         "brake": BrakePolicy,
+        "idm": IdmPolicy,
         "pdm_closed": PdmClosedPolicy,
     }
     if config.ego in simple:
         return PolicySource(lambda scenario, _: simple[config.ego](scenario))
+    if config.ego == "recovery":
+        return recovery_source(config)
     return PolicySource(lambda scenario, simulation: ExpertPolicy(scenario, simulation.episode.traffic))
 
 
@@ -181,7 +203,7 @@ def _files_source(config: RunConfig) -> PolicySource:
             client, scenario, simulation, history, decisions, protocol.steps_per_decision
         )
 
-    return PolicySource(make, lambda _: client.finish(), client.close)
+    return PolicySource(make, lambda _: client.finish(), client.close, plans_at_end=False)
 
 
 def planner_identity(config: RunConfig) -> dict[str, str]:

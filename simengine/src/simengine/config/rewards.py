@@ -14,7 +14,7 @@ from simengine.runner.rewards import RewardRecorder
 
 def check_rewards(config: RunConfig) -> None:
     """Raise `ConfigError` if the vocabulary cannot be read or the protocol does not fit the mode."""
-    if _vocabulary(config) is None:
+    if load_reward_vocabulary(config) is None:
         return
     protocol = config.protocol
     published = reward_rules(config.rewards.mode).published
@@ -31,7 +31,7 @@ def check_rewards(config: RunConfig) -> None:
 
 def make_recorder(config: RunConfig) -> RewardRecorder | None:
     """Return what computes the rewards of a worker's episodes, None if they are off."""
-    vocabulary = _vocabulary(config)
+    vocabulary = load_reward_vocabulary(config)
     if vocabulary is None:
         return None
     # Workers that share the cores would only slow each other down with more than one thread each.
@@ -43,10 +43,11 @@ def make_recorder(config: RunConfig) -> RewardRecorder | None:
 
 def reward_identity(config: RunConfig) -> dict[str, str]:
     """Return what names the content of the vocabulary, so that a run cannot be resumed with another one."""
-    vocabulary = _vocabulary(config)
+    vocabulary = load_reward_vocabulary(config)
     return {} if vocabulary is None else {"rewards_vocabulary": vocabulary.key}
 
 
-def _vocabulary(config: RunConfig) -> Vocabulary | None:
+def load_reward_vocabulary(config: RunConfig) -> Vocabulary | None:
+    """Return the vocabulary that is scored, None if rewards are off."""
     rewards = config.rewards
     return None if rewards.vocabulary is None else load_vocabulary(rewards.vocabulary, rewards.vocabulary_dt)

@@ -60,10 +60,26 @@ class BridgeConfig:
 
 @dataclass
 class RecordConfig:
-    """What is kept of each rollout: `cameras` is front, all or none."""
+    """What is kept of each rollout: `cameras` is front, all or none; `openscene` writes the original's layout too."""
 
     cameras: str = "front"
     rollouts: bool = True
+    openscene: bool = False
+
+
+@dataclass
+class RecoveryConfig:
+    """Perturbed starts of `ego=recovery`, each number the most that is drawn; see docs/rollouts.md.
+
+    `driver` is pdm_closed, expert, or auto: the expert in the built-in world, else PDM-Closed.
+    """
+
+    lateral: float = 1.0
+    heading_deg: float = 7.0
+    speed: float = 2.0
+    clearance: float = 0.3
+    draws: int = 50
+    driver: str = "auto"
 
 
 @dataclass
@@ -91,8 +107,8 @@ class RunConfig:
         num_scenarios: only the first so many, None for all.
         model_name: label of the ego policy in paths.
         output_dir: where results go; None for experiments/closed_loop_exps/<model_name>/<split>_<traffic>.
-        data_output_dir: where tables in the original's format go; None for the output folder.
-        ego: planner, log_replay, constant_velocity, brake, pdm_closed or expert.
+        data_output_dir: where output in the original's format goes; None for a place below the output folder.
+        ego: planner, log_replay, constant_velocity, brake, idm, pdm_closed, expert or recovery.
         traffic: NR (log replay) or R (reactive IDM).
         controller: lqr or perfect; None for that of the protocol.
         metric: scoring mode (navsim_v1, corrected or worldengine_v1), or none; None for that of the protocol.
@@ -126,4 +142,5 @@ class RunConfig:
     render: RenderConfig = field(default_factory=RenderConfig)
     bridge: BridgeConfig = field(default_factory=BridgeConfig)
     record: RecordConfig = field(default_factory=RecordConfig)
+    recovery: RecoveryConfig = field(default_factory=RecoveryConfig)
     rewards: RewardsConfig = field(default_factory=RewardsConfig)

@@ -30,8 +30,12 @@ _REQUIRED = tuple(name for name in COLUMNS if name not in ("driving_direction_co
 
 
 def scenario_id(scenario: Scenario) -> str:
-    """Return the id of a scenario in the original's files: `<log>-<token>`, or the one it was read under."""
-    return str(scenario.tags.get("legacy_id") or f"{scenario.log_name}-{scenario.token}")
+    """Return the id of a scenario in the original's files: `<log>-<token>`, or the one it was read under.
+
+    Readers find the token behind the second dash, as in nuPlan's logs; a log without a dash is given one.
+    """
+    log = scenario.log_name if "-" in scenario.log_name else f"{scenario.log_name}-0"
+    return str(scenario.tags.get("legacy_id") or f"{log}-{scenario.token}")
 
 
 def pdms_pkl_name(name: str, step: int) -> str:

@@ -45,17 +45,26 @@ def write_pickle(path: Path, value: object) -> None:
 
 def write_pickled_dict(path: Path, items: Iterable[tuple[str, object]]) -> int:
     """Write a dictionary as one pickle without ever holding it in memory, atomically; return its number of items."""
+    return _write_pieces(path, pickle.EMPTY_DICT, pickle.SETITEM, items)
+
+
+def write_pickled_list(path: Path, items: Iterable[object]) -> int:
+    """Write a list as one pickle without ever holding it in memory, atomically; return its number of items."""
+    return _write_pieces(path, pickle.EMPTY_LIST, pickle.APPEND, ((item,) for item in items))
+
+
+def _write_pieces(path: Path, empty: bytes, add: bytes, items: Iterable[tuple]) -> int:
     path, count = Path(path), 0
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
             pickler = _PortablePickler(file, _PROTOCOL)
-            file.write(pickle.PROTO + bytes([_PROTOCOL]) + pickle.EMPTY_DICT)
-            for key, value in items:
-                pickler.save(key)
-                pickler.save(value)
-                file.write(pickle.SETITEM)
+            file.write(pickle.PROTO + bytes([_PROTOCOL]) + empty)
+            for values in items:
+                for value in values:
+                    pickler.save(value)
+                file.write(add)
                 pickler.clear_memo()
                 count += 1
             file.write(pickle.STOP)

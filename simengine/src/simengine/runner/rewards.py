@@ -108,7 +108,9 @@ class EpisodeRewards:
             scenario, self._tracker, state, plan, 1 if missing else rules.num_frames - 1
         )
         agents, lights = state.agents, scenario.lights
-        is_logged = state.frame == scenario.initial_frame
+        is_logged = state.frame == scenario.initial_frame and np.array_equal(
+            state.ego[:3], scenario.ego.pose[state.frame]
+        )
         return Moment(
             scenario.token,
             step,

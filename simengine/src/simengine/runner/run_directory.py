@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from simengine.errors import ConfigError
+from simengine.export.openscene import discard_openscene
 from simengine.files.atomic import write_atomically
 from simengine.metrics.row import ScoreRow, row_from_json, row_to_json
 
@@ -15,10 +16,15 @@ class RunDirectory:
 
     A scenario is done when its row file exists; the row is written last, so an interrupted scenario
     leaves no row and is run again.
+
+    Args:
+        root: the folder.
+        openscene: where output in the original's layout goes, None without it.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, openscene: Path | None = None) -> None:
         self.root = Path(root)
+        self.openscene = openscene
 
     def row(self, token: str) -> Path:
         """Return the path of the score row of `token`."""
@@ -39,7 +45,7 @@ class RunDirectory:
     @property
     def pdms_pkl(self) -> Path:
         """The folder of rewards in the original's format."""
-        return self.root / "pdms_pkl"
+        return (self.root if self.openscene is None else self.openscene) / "pdms_pkl"
 
     def failure(self, token: str) -> Path:
         """Return the path of the traceback of `token`, if it failed."""
@@ -67,6 +73,8 @@ class RunDirectory:
             for pattern in ("rows/*.json", "rewards/*.npz", "pdms_pkl/*_scores.pkl"):
                 for stale in self.root.glob(pattern):
                     stale.unlink()
+            if self.openscene is not None:
+                discard_openscene(self.openscene)
         self.write(path, text)
 
     def write(self, path: Path, text: str) -> None:

@@ -11,7 +11,9 @@ from typing import Protocol
 from simengine.agents.policy import EgoPolicy
 from simengine.datatypes.plan import Plan
 from simengine.datatypes.record_io import save_record
+from simengine.datatypes.state import SimState
 from simengine.errors import PlannerTimeoutError
+from simengine.export.openscene import OpenSceneRecorder
 from simengine.metrics.row import ScoreRow, failed_row, row_of
 from simengine.pdm_closed.episode import score_episode
 from simengine.runner.observations import ObservationCollector
@@ -62,11 +64,16 @@ class PolicySource:
         make: returns the policy of one scenario, given the scenario and the simulation it is reset in.
         finish: called with the token when a scenario is over, however it ended.
         close: releases what the policies share.
+        start: returns where the first decision is taken, given the simulation, its logged state and the seed of the
+            episode.
+        plans_at_end: whether policies may be asked for a plan after the last decision.
     """
 
     make: Callable[[Scenario, Simulation], EgoPolicy]
     finish: Callable[[str], None] = lambda token: None
     close: Callable[[], None] = lambda: None
+    start: Callable[[Simulation, SimState, int], SimState] = lambda simulation, state, seed: state
+    plans_at_end: bool = True
 
 
 class Worker:
@@ -79,12 +86,14 @@ class Worker:
         directory: RunDirectory,
         settings: WorkerSettings,
         rewards: RewardRecorder | None = None,
+        openscene: OpenSceneRecorder | None = None,
     ) -> None:
         self._simulation = simulation
         self._policies = policies
         self._directory = directory
         self._settings = settings
         self._rewards = rewards
+        self._openscene = openscene
 
     def close(self) -> None:
         """Release connections."""
@@ -115,10 +124,12 @@ class Worker:
     def _drive(self, handle: Handle) -> ScoreRow:
         simulation, settings = self._simulation, self._settings
         state = simulation.reset(handle.load())
-        scenario = simulation.episode.scenario
+        scenario, labels = simulation.episode.scenario, self._labels(handle.token)
+        state = self._policies.start(simulation, state, labels["seed"])
         policy = self._policies.make(scenario, simulation)
         collector = ObservationCollector(settings.record_cameras)
         rewards = self._rewards and self._rewards.start(simulation.episode.logged, simulation.episode.traffic)
+        frames = self._openscene and self._openscene.start(scenario, simulation)
         plans: list[Plan] = []
         try:
             for _ in range(simulation.protocol.num_decisions):
@@ -128,14 +139,17 @@ class Worker:
                 plans.append(plan)
                 if rewards:
                     rewards.add(state, plan)
+                if frames:
+                    frames.add(state, observation, plan)
                 is_last = len(plans) == simulation.protocol.num_decisions
                 state = simulation.finish(state, plan) if is_last else simulation.step(state, plan)
+            if frames:
+                frames.finish(state, policy if self._policies.plans_at_end else None)
         finally:
             self._policies.finish(scenario.token)
         if rewards:
             rewards.finish(state, plans[-1])
             rewards.save(self._directory)
-        labels = self._labels(handle.token)
         record = make_record(
             state, scenario, simulation.protocol, plans, collector.commands, labels["traffic"], labels["seed"]
         )
@@ -144,6 +158,8 @@ class Worker:
         log = collector.finish(record, state.ego_trail[scenario.initial_frame :])
         if log is not None:
             log.save(self._directory.observations(handle.token))
+        if frames:
+            frames.save(handle.token)
         if settings.metric:
             return row_of(record, score_episode(record, scenario, settings.metric))
         return ScoreRow(handle.token, "ok", record_hash=record.content_hash(), **labels)

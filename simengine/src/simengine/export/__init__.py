@@ -1,0 +1,1 @@
+"""Rollouts in the layout of the original: OpenScene frames and images, merged runs, exported training data."""

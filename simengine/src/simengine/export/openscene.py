@@ -1,0 +1,144 @@
+"""One rollout as the original stores it: a list of OpenScene frames, and the images they name.
+
+Everything is kept in memory and written when the episode is over, the frames last: a scenario whose frames are there
+is complete.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from simengine.agents.files_planner import encode_jpeg
+from simengine.agents.policy import EgoPolicy
+from simengine.agents.scene_moments import SceneMoments, Stage, scene_labels
+from simengine.bridge.files.frame_dict import frame_dict
+from simengine.bridge.files.past import PAST
+from simengine.bridge.files.plain_pickle import dump_plain
+from simengine.bridge.files.scene import SceneLabels
+from simengine.datatypes.observation import Observation
+from simengine.datatypes.plan import Plan
+from simengine.datatypes.state import SimState
+from simengine.export.layout import OpenSceneFolder
+from simengine.export.plan_index import nearest_plan
+from simengine.files.atomic import write_atomically
+from simengine.rewards.pdms_pkl import scenario_id
+from simengine.rewards.vocabulary import Vocabulary
+from simengine.scenario.scenario import Scenario
+
+
+@dataclass(frozen=True)
+class OpenSceneRecorder:
+    """Keeps the frames of one episode after another.
+
+    Attributes:
+        folder: where they go.
+        history: frames up to the first decision, it included.
+        stride: simulation frames between two frames of the output.
+        vocabulary: what plans without a vocabulary row are compared with; None to enter no row for them.
+    """
+
+    folder: OpenSceneFolder
+    history: int
+    stride: int
+    vocabulary: Vocabulary | None = None
+
+    def start(self, scenario: Scenario, stage: Stage) -> EpisodeFrames:
+        """Return the frames of an episode in `scenario`, none yet; what an earlier attempt left is not valid any more.
+
+        Args:
+            scenario: at the simulation rate.
+            stage: the simulation that was reset to it.
+        """
+        labels = replace(scene_labels(scenario, self.history, self.stride), scenario_id=scenario_id(scenario))
+        self.folder.meta(labels.scenario_id).unlink(missing_ok=True)
+        moments = SceneMoments(scenario, stage, self.history, self.stride)
+        return EpisodeFrames(self, labels, moments, stage.observe)
+
+
+class EpisodeFrames:
+    """Frames of one episode, in order."""
+
+    def __init__(
+        self,
+        recorder: OpenSceneRecorder,
+        labels: SceneLabels,
+        moments: SceneMoments,
+        observe: Callable[[SimState], Observation],
+    ) -> None:
+        self._recorder, self._labels, self._moments, self._observe = recorder, labels, moments, observe
+        self._frames: list[dict] = []
+        self._images: dict[str, bytes] = {}
+        self._chosen: list[tuple[int, int]] = []
+
+    def add(self, state: SimState, observation: Observation, plan: Plan) -> None:
+        """Keep a decision; before the first one, the history too."""
+        if not self._frames:
+            for past in self._moments.past(state):
+                self._keep(past, self._observe(past))
+        self._keep(state, observation)
+        self._choose(plan)
+
+    def finish(self, final: SimState, policy: EgoPolicy | None) -> None:
+        """Keep the state that the last decision led to.
+
+        Args:
+            final: at or after it, with its trails.
+            policy: is asked for one more plan there, as the original's planner is; None to ask nobody.
+        """
+        end = self._moments.at_step(final, len(self._frames))
+        observation = self._observe(end)
+        self._keep(end, observation)
+        if policy is not None:
+            self._choose(policy.plan(observation, end))
+
+    def save(self, token: str) -> None:
+        """Write images, chosen rows and frames; `token` is the scenario's."""
+        folder, labels = self._recorder.folder, self._labels
+        for path, jpeg in self._images.items():
+            write_atomically(folder.sensor_blobs / path, jpeg)
+        rows = {"token": token, "scenario_id": labels.scenario_id, "prefix": labels.scene_token}
+        body = json.dumps(rows | {"rows": self._chosen}, sort_keys=True)
+        write_atomically(folder.plan_rows / f"{token}.json", body.encode())
+        write_atomically(folder.meta(labels.scenario_id), dump_plain(linked(self._frames)))
+
+    def _keep(self, state: SimState, observation: Observation) -> None:
+        step = len(self._frames)
+        moment = self._moments.moment(step, state, observation)
+        self._frames.append(frame_dict(self._labels, moment, self._frames[-PAST:]))
+        self._images |= _encoded(self._labels, step, observation.images)
+
+    def _choose(self, plan: Plan) -> None:
+        """Note the vocabulary row that leads to the next frame: the planner's, or the one closest to the plan."""
+        index, vocabulary = plan.vocabulary_index, self._recorder.vocabulary
+        if index is None and vocabulary is not None:
+            index = nearest_plan(vocabulary, plan)
+        if index is not None:
+            self._chosen.append((len(self._frames), int(index)))
+
+
+def linked(frames: list[dict]) -> list[dict]:
+    """Return `frames` with each one's neighbours named by their tokens, None at the ends."""
+    tokens = [None, *(frame["token"] for frame in frames), None]
+    return [
+        frame | {"sample_prev": tokens[i], "sample_next": tokens[i + 2]} for i, frame in enumerate(frames)
+    ]
+
+
+def _encoded(labels: SceneLabels, step: int, images: Mapping[str, np.ndarray]) -> dict[str, bytes]:
+    return {labels.image_path(name, step): encode_jpeg(image) for name, image in images.items()}
+
+
+def discard_openscene(root: Path) -> None:
+    """Delete what says that scenarios are complete, for a run that starts over."""
+    folder = OpenSceneFolder(root)
+    for stale in (
+        *folder.meta_datas.glob("*.pkl"),
+        *folder.plan_rows.glob("*.json"),
+        *folder.pdms_pkl.glob("*"),
+    ):
+        stale.unlink()
