@@ -86,7 +86,7 @@ def test_columns_and_rows_have_the_published_names(run):
         ("log-cone", [0.5, 1, 0.5, 0, 1, 1, 0.1875, None]),
         # Nobody is on foot in this protocol.
         ("log-walker", [1, 1, 1, 1, 1, 1, 1, None]),
-        # Beyond the end the centre, 1.461 m ahead of the axle, drives 8 m up to frames 10 and 11 on no lane of the route.
+        # Beyond the end the centre, 1.461 m ahead of the axle, drives 8 m to frames 10 and 11 on no lane.
         ("log-end", [1, 0, 0, 1, 1, 0, 0, 9]),
         # The cone is hit at frame 6, but only leaving the road counts.
         ("log-cone-end", [0.5, 0, 0, 0, 1, 0, 0, 9]),
