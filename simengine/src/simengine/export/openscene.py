@@ -11,8 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from simengine.agents.files_planner import encode_jpeg
 from simengine.agents.policy import EgoPolicy
 from simengine.agents.scene_moments import SceneMoments, Stage, scene_labels
@@ -24,6 +22,7 @@ from simengine.datatypes.observation import Observation
 from simengine.datatypes.plan import Plan
 from simengine.datatypes.state import SimState
 from simengine.export.layout import OpenSceneFolder
+from simengine.export.logged import logged_frames, with_logged
 from simengine.export.plan_index import nearest_plan
 from simengine.files.atomic import write_atomically
 from simengine.rewards.pdms_pkl import scenario_id
@@ -47,17 +46,19 @@ class OpenSceneRecorder:
     stride: int
     vocabulary: Vocabulary | None = None
 
-    def start(self, scenario: Scenario, stage: Stage) -> EpisodeFrames:
+    def start(self, scenario: Scenario, stage: Stage, file: Path | None = None) -> EpisodeFrames:
         """Return the frames of an episode in `scenario`, none yet; what an earlier attempt left is not valid any more.
 
         Args:
             scenario: at the simulation rate.
             stage: the simulation that was reset to it.
+            file: where it was read from; what OpenScene says about its frames is looked for beside it.
         """
         labels = replace(scene_labels(scenario, self.history, self.stride), scenario_id=scenario_id(scenario))
         self.folder.meta(labels.scenario_id).unlink(missing_ok=True)
         moments = SceneMoments(scenario, stage, self.history, self.stride)
-        return EpisodeFrames(self, labels, moments, stage.observe)
+        logged = logged_frames(file, scenario.token)
+        return EpisodeFrames(self, labels, moments, stage.observe, logged)
 
 
 class EpisodeFrames:
@@ -69,8 +70,10 @@ class EpisodeFrames:
         labels: SceneLabels,
         moments: SceneMoments,
         observe: Callable[[SimState], Observation],
+        logged: Mapping[str, Mapping],
     ) -> None:
         self._recorder, self._labels, self._moments, self._observe = recorder, labels, moments, observe
+        self._logged = logged
         self._frames: list[dict] = []
         self._images: dict[str, bytes] = {}
         self._chosen: list[tuple[int, int]] = []
@@ -107,10 +110,12 @@ class EpisodeFrames:
         write_atomically(folder.meta(labels.scenario_id), dump_plain(linked(self._frames)))
 
     def _keep(self, state: SimState, observation: Observation) -> None:
-        step = len(self._frames)
-        moment = self._moments.moment(step, state, observation)
-        self._frames.append(frame_dict(self._labels, moment, self._frames[-PAST:]))
-        self._images |= _encoded(self._labels, step, observation.images)
+        step, labels = len(self._frames), self._labels
+        frame = frame_dict(labels, self._moments.moment(step, state, observation), self._frames[-PAST:])
+        frame = with_logged(frame, self._logged.get(labels.original_token(step)), labels.variant)
+        self._frames.append(frame)
+        for name, image in observation.images.items():
+            self._images[frame["cams"][name]["data_path"]] = encode_jpeg(image)
 
     def _choose(self, plan: Plan) -> None:
         """Note the vocabulary row that leads to the next frame: the planner's, or the one closest to the plan."""
@@ -127,10 +132,6 @@ def linked(frames: list[dict]) -> list[dict]:
     return [
         frame | {"sample_prev": tokens[i], "sample_next": tokens[i + 2]} for i, frame in enumerate(frames)
     ]
-
-
-def _encoded(labels: SceneLabels, step: int, images: Mapping[str, np.ndarray]) -> dict[str, bytes]:
-    return {labels.image_path(name, step): encode_jpeg(image) for name, image in images.items()}
 
 
 def discard_openscene(root: Path) -> None:

@@ -129,7 +129,9 @@ class Worker:
         policy = self._policies.make(scenario, simulation)
         collector = ObservationCollector(settings.record_cameras)
         rewards = self._rewards and self._rewards.start(simulation.episode.logged, simulation.episode.traffic)
-        frames = self._openscene and self._openscene.start(scenario, simulation)
+        frames = self._openscene and self._openscene.start(
+            scenario, simulation, getattr(handle, "path", None)
+        )
         plans: list[Plan] = []
         try:
             for _ in range(simulation.protocol.num_decisions):
