@@ -8,6 +8,8 @@ import pytest
 from factories import shared_data
 from simengine.cli.main import main
 from simengine.metrics.table import read_scores_csv
+from simengine.scenario.splits import write_split
+from worldengine_factories import make_published, read
 
 TABLES = ("scores.csv", "all_scenes_pdm_averages_NR.csv")
 
@@ -27,10 +29,12 @@ def run(out: Path, *words: str) -> dict[str, bytes]:
 
 @pytest.mark.slow
 def test_workers_and_resuming_change_nothing(tmp_path):
-    alone = run(tmp_path / "alone", "num_scenarios=4")
-    pooled = run(tmp_path / "pooled", "num_scenarios=4", "worker=processes", "num_workers=2")
-    run(tmp_path / "resumed", "num_scenarios=2")
-    resumed = run(tmp_path / "resumed", "num_scenarios=4")
+    write_split([read(make_published(seed)) for seed in range(4)], tmp_path / "mine")
+    split = ["split=mine", f"scenario_root={tmp_path}"]
+    alone = run(tmp_path / "alone", *split)
+    pooled = run(tmp_path / "pooled", *split, "worker=processes", "num_workers=2")
+    run(tmp_path / "resumed", *split, "num_scenarios=2")
+    resumed = run(tmp_path / "resumed", *split)
     assert pooled == alone
     assert resumed == alone
     rows = read_scores_csv(tmp_path / "alone" / "scores.csv")
