@@ -61,7 +61,7 @@ def test_merged_parts_are_one_run(parted, whole):
         k: expected[k] for k in merged if k != averages
     }
     assert merged[averages].splitlines()[:-1] == expected[averages].splitlines()[:-1]
-    for name in ("plan_traj/plan_idx.csv", "scores.csv", "summary.json"):
+    for name in ("plan_traj/plan_idx.csv", "scores.csv"):
         assert (parted / name).read_bytes() == (whole / name).read_bytes()
 
 
