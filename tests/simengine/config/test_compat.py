@@ -96,7 +96,10 @@ def test_keys_that_the_original_does_not_read_have_no_effect_here_either(key):
             {"bridge.transport": "files", "bridge.folder": "r"},
         ),
         ("agent_policy=idm_policy", {"traffic": "R"}),
-        ("with_render_manager=false", {"render.backend": "none"}),
+        ("ego_policy=idm_policy", {"ego": "idm"}),
+        ("with_render_manager=false", {"render.backend": "none", "record.openscene": False}),
+        ("with_data_manager=false", {"render.backend": "auto", "record.openscene": False}),
+        ("with_data_manager=true", {"render.backend": "auto", "record.openscene": True}),
         ("with_metric_manager=true", {"metric": "worldengine_v1"}),
         (
             "with_dense_reward_manager=true",

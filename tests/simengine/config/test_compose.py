@@ -59,5 +59,7 @@ def test_values_outside_their_choices_are_refused(override):
 
 
 def test_unknown_preset():
-    with pytest.raises(ConfigError, match="expected one of closed_loop, default_runner, record, replay"):
+    with pytest.raises(
+        ConfigError, match="expected one of closed_loop, default_runner, record, replay, rollout"
+    ):
         compose_run([], "nope")

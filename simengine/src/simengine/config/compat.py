@@ -1,26 +1,16 @@
 """The flat keys of the original's `default_runner.yaml` and `default_common.yaml`, and what becomes of each here.
 
-The one place that knows them: `TABLE` has a row for every key. `translate` turns words such as
-`agent_policy=idm_policy` into words of our own configuration, with a note for every key that was given. Our own keys
-are understood beside them.
+The one place that knows them: `TABLE` has a row for every key. `translate.py` applies it.
 """
 
 from __future__ import annotations
 
-import difflib
-import json
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
-from simengine.config.schema import RunConfig
 from simengine.errors import ConfigError
 
 PRESET = "default_runner"
@@ -88,6 +78,7 @@ _EGO = {
     "dbg_ego_policy": "log_replay",
     "human_policy": "log_replay",
     "trajectory_policy": "log_replay",
+    "idm_policy": "idm",
     "pdm_policy": "pdm_closed",
     "env_input_policy": "planner",
 }
@@ -118,6 +109,14 @@ def _planner_folder(values: Values) -> dict[str, object]:
     return {"bridge.transport": "files", "bridge.folder": str(run)}
 
 
+def _pictures(values: Values) -> dict[str, object]:
+    draw = values["with_render_manager"]
+    return {
+        "render.backend": "auto" if draw else "none",
+        "record.openscene": draw and values["with_data_manager"],
+    }
+
+
 def _workers(values: Values) -> dict[str, object]:
     alone = values["distributed_mode"] == "SINGLE_NODE"
     worker, gpus = values["worker"], values["number_of_gpus_allocated_per_simulation"]
@@ -145,7 +144,7 @@ _UNREAD = "the original does not read it either"
 _FIXED = "the tracker is NAVSIM's, with its constants"
 _IDM = "reactive traffic has the published constants"
 _DEAD = "lane changes are dead code in the original"
-_PICTURES = "report.html shows every episode"
+_REPORT = "report.html shows every episode"
 _RAY = "Ray takes the resources of this machine or of the cluster it is started in"
 
 TABLE: dict[str, Key] = {
@@ -222,17 +221,15 @@ TABLE: dict[str, Key] = {
     "stopping_velocity": none(0.2, _FIXED),
     "accel_time_constant": none(0.2, _FIXED),
     "steering_angle_time_constant": none(0.05, _FIXED),
-    "visualize_BEV": none(False, _PICTURES),
-    "visualize_video": none(False, _PICTURES),
-    "NC_DAC_video_capture": none(False, _PICTURES),
+    "visualize_BEV": none(False, _REPORT),
+    "visualize_video": none(False, _REPORT),
+    "NC_DAC_video_capture": none(False, _REPORT),
     "save_data": none(False, "record.rollouts and record.cameras say what is kept"),
     "use_planner_actions": Key(False, "only ego_policy=env_input_policy asks a planner", _ego),
     "planner_data_path": Key(None, "", _planner_folder),
     "planner_client_folder": Key(None, "", _planner_folder),
-    "with_render_manager": same(
-        "with_render_manager", True, "render.backend", lambda draw: "auto" if draw else "none"
-    ),
-    "with_data_manager": none(True, "bridge.transport=files writes frames and images"),
+    "with_render_manager": Key(True, "", _pictures),
+    "with_data_manager": Key(True, "it keeps what is drawn", _pictures),
     "with_metric_manager": same(
         "with_metric_manager", False, "metric", lambda score: "worldengine_v1" if score else "none"
     ),
@@ -287,97 +284,3 @@ TABLE: dict[str, Key] = {
     "worker.logs_subdir": none("logs", "failures/ has the traceback of every failed scenario"),
     "worker.use_distributed": none(False, _RAY),
 }  # fmt: skip
-
-
-def translate(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return words of our configuration and notes, given words `key=value` of the original's and of ours.
-
-    Our own words come last and so win over what the original's keys set.
-
-    Raises:
-        ConfigError: a key is neither the original's nor ours, or a value is none that its key knows.
-    """
-    given: dict[str, object] = {}
-    own: list[str] = []
-    for word in words:
-        key, value = _read(word)
-        if key in TABLE:
-            given[key] = value
-        elif key in OUR_KEYS:
-            own.append(word.lstrip("+"))
-        else:
-            raise ConfigError(f"{key} is no key of the original nor of ours{_nearest(key)}")
-    values = _all_values(given)
-    ours: dict[str, object] = {}
-    for row in TABLE.values():
-        ours |= row.ours(values) if row.ours else {}
-    notes = [_note(key, values) for key in TABLE if key in given]
-    return [f"{key}={json.dumps(value)}" for key, value in ours.items()] + own, notes
-
-
-def _note(key: str, values: Values) -> str:
-    """Return a sentence about what becomes of a key of the original."""
-    row, stated = TABLE[key], f"{key}={_plain(values[key])}"
-    if row.ours is None:
-        return f"{stated} has no effect: {row.note}"
-    changes = " ".join(f"{name}={_plain(value)}" for name, value in row.ours(values).items())
-    return f"{stated} becomes {changes or 'nothing'}" + (f" ({row.note})" if row.note else "")
-
-
-def _all_values(given: Values) -> dict[str, object]:
-    """Return every key with its value, interpolations resolved."""
-    for key, value in given.items():
-        _check(key, value)
-    stated = {key: row.default for key, row in TABLE.items()} | dict(given)
-    try:
-        values = OmegaConf.to_container(OmegaConf.create(stated), resolve=True)
-    except OmegaConfBaseException as error:
-        reason = " ".join(str(error).split("\n")[0].split())
-        raise ConfigError(
-            f"a value refers to something else ({reason}), expected keys of the original"
-        ) from None
-    assert isinstance(values, dict)
-    return {str(key): value for key, value in values.items()}
-
-
-def _check(key: str, value: object) -> None:
-    """Raise `ConfigError` if a value is none that its key knows; keys without effect take anything."""
-    row = TABLE[key]
-    if row.choices and value not in row.choices:
-        raise ConfigError(f"{key} is {value!r}, expected one of {', '.join(map(str, row.choices))}")
-    kind = type(row.default)
-    fits = isinstance(value, int | float if kind is float else kind) and (kind is bool) == isinstance(
-        value, bool
-    )
-    if row.ours is not None and row.default is not None and not fits:
-        raise ConfigError(f"{key} is {value!r}, expected a value like {_plain(row.default)}")
-
-
-def _read(word: str) -> tuple[str, object]:
-    try:
-        override = OverridesParser.create().parse_override(word)
-        if override.key_or_group:
-            return str(override.key_or_group), override.value()
-        reason = "there is no key"
-    except HydraException as error:
-        reason = " ".join(str(error).split("\n")[0].split())
-    raise ConfigError(f"the word {word!r} cannot be read ({reason}), expected key=value")
-
-
-def _nearest(key: str) -> str:
-    near = difflib.get_close_matches(key, [*TABLE, *OUR_KEYS], n=1)
-    return f", expected something like {near[0]}" if near else ": see docs/protocols.md"
-
-
-def _plain(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def _flat(values: Mapping, prefix: str = "") -> list[str]:
-    found = []
-    for key, value in values.items():
-        found += _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else [f"{prefix}{key}"]
-    return found
-
-
-OUR_KEYS = (*_flat(asdict(RunConfig())),)

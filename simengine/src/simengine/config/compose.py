@@ -13,9 +13,10 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from simengine.config import compat
+from simengine.config.compat import PRESET
 from simengine.config.protocols import settled
 from simengine.config.schema import RunConfig
+from simengine.config.translate import translate
 from simengine.errors import ConfigError
 
 
@@ -57,7 +58,7 @@ def compose_noted(overrides: Sequence[str], preset: str = "closed_loop") -> Comp
     Raises:
         ConfigError: a preset or key does not exist, or a value has the wrong type.
     """
-    words, notes = compat.translate(overrides) if preset == compat.PRESET else (list(overrides), [])
+    words, notes = translate(overrides) if preset == PRESET else (list(overrides), [])
     if preset not in presets():
         raise ConfigError(f"config name is {preset!r}, expected one of {', '.join(presets())}")
     ConfigStore.instance().store(name="run_schema", node=RunConfig)
