@@ -15,9 +15,9 @@ from factories import make_scenario
 from files_factories import busy_scenario, make_client, make_files_worker, make_vocabulary
 from files_reference import FRAMES_PER_SCENE, ReferencePlanner
 from simengine.bridge.files.folder import RunFolder
-from simengine.bridge.files.plain_pickle import dump_plain
 from simengine.datatypes.record_io import load_record
-from simengine.errors import BridgeError, ConfigError
+from simengine.errors import ConfigError
+from simengine.files.plain_pickle import plain_pickle
 from simengine.render.rig import nuplan_rig
 from simengine.scenario.restricted_pickle import load_pickle
 
@@ -289,11 +289,11 @@ def test_pickles_name_only_what_old_numpy_knows_and_nothing_dangerous(driven):
 
 
 def test_what_is_not_plain_data_is_refused_before_it_is_written():
-    with pytest.raises(BridgeError, match="ValueError"):
-        dump_plain({"a": np.zeros(2), "b": ValueError})
+    with pytest.raises(ScenarioFormatError, match="ValueError"):
+        plain_pickle({"a": np.zeros(2), "b": ValueError})
     # Bytes that look like a name inside an array are left alone.
     tricky = np.frombuffer(b"cnumpy._core.multiarray\n_reconstruct\n", np.uint8)
-    assert pickle.loads(dump_plain({"x": tricky}))["x"].tobytes() == tricky.tobytes()
+    assert pickle.loads(plain_pickle({"x": tricky}))["x"].tobytes() == tricky.tobytes()
 
 
 def test_readers_never_see_half_a_frame(tmp_path):

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from simengine.errors import ScenarioFormatError
+from simengine.files.plain_pickle import plain_pickle, write_pickled_dict
 from simengine.rewards.pickle_stream import stream_pickled_dict
-from simengine.rewards.plain_pickle import plain_pickle, write_pickled_dict
 from simengine.scenario.restricted_pickle import load_pickle
 
 

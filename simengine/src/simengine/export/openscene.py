@@ -16,7 +16,6 @@ from simengine.agents.policy import EgoPolicy
 from simengine.agents.scene_moments import SceneMoments, Stage, scene_labels
 from simengine.bridge.files.frame_dict import frame_dict
 from simengine.bridge.files.past import PAST
-from simengine.bridge.files.plain_pickle import dump_plain
 from simengine.bridge.files.scene import SceneLabels
 from simengine.datatypes.observation import Observation
 from simengine.datatypes.plan import Plan
@@ -25,6 +24,7 @@ from simengine.export.layout import OpenSceneFolder
 from simengine.export.logged import logged_frames, with_logged
 from simengine.export.plan_index import nearest_plan
 from simengine.files.atomic import write_atomically
+from simengine.files.plain_pickle import plain_pickle
 from simengine.rewards.pdms_pkl import scenario_id
 from simengine.rewards.vocabulary import Vocabulary
 from simengine.scenario.scenario import Scenario
@@ -107,7 +107,7 @@ class EpisodeFrames:
         rows = {"token": token, "scenario_id": labels.scenario_id, "prefix": labels.scene_token}
         body = json.dumps(rows | {"rows": self._chosen}, sort_keys=True)
         write_atomically(folder.plan_rows / f"{token}.json", body.encode())
-        write_atomically(folder.meta(labels.scenario_id), dump_plain(linked(self._frames)))
+        write_atomically(folder.meta(labels.scenario_id), plain_pickle(linked(self._frames)))
 
     def _keep(self, state: SimState, observation: Observation) -> None:
         step, labels = len(self._frames), self._labels

@@ -15,8 +15,8 @@ import numpy as np
 from simengine.errors import ConfigError, ScenarioFormatError
 from simengine.export.layout import OpenSceneFolder, check_run, openscene_of, parts_of
 from simengine.export.links import link_folder
+from simengine.files.plain_pickle import write_pickled_list
 from simengine.rewards.pdms_pkl import FIRST_STEP
-from simengine.rewards.plain_pickle import write_pickled_list
 from simengine.scenario.restricted_pickle import load_pickle
 
 COMBINED = "combined.pkl"

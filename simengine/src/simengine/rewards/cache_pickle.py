@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from simengine.errors import ScenarioFormatError
+from simengine.files.plain_pickle import write_pickled_dict
 from simengine.rewards.cache_entry import entry_path
 from simengine.rewards.columns import COLUMNS
 from simengine.rewards.pdms_pkl import NOT_STORED, legacy_column
 from simengine.rewards.pickle_stream import stream_pickled_dict
-from simengine.rewards.plain_pickle import write_pickled_dict
 from simengine.rewards.reward_file import content_hash, save_rewards
 from simengine.rewards.score_cache import ScoreCache
 from simengine.rewards.scores import VocabularyScores

@@ -14,10 +14,10 @@ import numpy as np
 
 from simengine.errors import ScenarioFormatError
 from simengine.files.atomic import write_atomically
+from simengine.files.plain_pickle import write_pickle
 from simengine.metrics.pdm.parameters import WORLDENGINE_V1
 from simengine.rewards.columns import COLUMNS
 from simengine.rewards.imitation import Imitation
-from simengine.rewards.plain_pickle import write_pickle
 from simengine.rewards.scores import VocabularyScores
 from simengine.scenario.restricted_pickle import load_pickle
 from simengine.scenario.scenario import Scenario

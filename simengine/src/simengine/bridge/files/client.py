@@ -10,12 +10,12 @@ import numpy as np
 from simengine.bridge.files.folder import RunFolder
 from simengine.bridge.files.frame_dict import frame_dict
 from simengine.bridge.files.past import PAST
-from simengine.bridge.files.plain_pickle import dump_plain
 from simengine.bridge.files.plans import wait_for_plan
 from simengine.bridge.files.scene import Moment, SceneLabels
 from simengine.datatypes.plan import Plan
 from simengine.errors import ConfigError
 from simengine.files.atomic import write_atomically
+from simengine.files.plain_pickle import plain_pickle
 
 _LOG = logging.getLogger(__name__)
 
@@ -127,5 +127,5 @@ class FilesClient:
 
     def _write(self, frame: dict) -> None:
         path = self._folder.frame(frame["scene_token"], frame["frame_idx"])
-        write_atomically(path, dump_plain(frame))
+        write_atomically(path, plain_pickle(frame))
         self._written.append(frame)

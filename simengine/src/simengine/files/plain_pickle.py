@@ -1,6 +1,6 @@
-"""Writing pickles that every version of numpy reads: arrays, numbers, texts and dictionaries.
+"""Writing pickles that every version of numpy reads: arrays, numbers, texts and plain containers, nothing else.
 
-The original's tools read nothing else. Reading goes through the restricted unpickler only.
+The tools of the original read nothing else, with numpy 1. Reading goes through the restricted unpickler only.
 """
 
 from __future__ import annotations
@@ -11,7 +11,16 @@ import pickle
 from collections.abc import Iterable
 from pathlib import Path
 
+from simengine.errors import ScenarioFormatError
 from simengine.files.atomic import write_atomically
+
+_ADMITTED = {
+    ("numpy.core.multiarray", "_reconstruct"),
+    ("numpy.core.multiarray", "scalar"),
+    ("numpy", "ndarray"),
+    ("numpy", "dtype"),
+    ("_codecs", "encode"),
+}
 
 # The newest protocol whose references are numbered explicitly, so that pieces can be written one after another.
 _PROTOCOL = 3
@@ -21,18 +30,24 @@ class _PortablePickler(pickle._Pickler):
     """Names numpy's internals as numpy 1 does, which numpy 2 understands too."""
 
     def save_global(self, obj: object, name: str | None = None) -> None:
-        """Write the name of a function or class."""
-        module = getattr(obj, "__module__", None) or ""
-        if not module.startswith("numpy._core"):
-            super().save_global(obj, name)
-            return
-        old = module.replace("numpy._core", "numpy.core")
-        self.write(pickle.GLOBAL + f"{old}\n{name or obj.__name__}\n".encode("ascii"))
+        """Write the name of a function or class, or refuse what is not data."""
+        module = (getattr(obj, "__module__", None) or "").replace("numpy._core", "numpy.core")
+        name = name or getattr(obj, "__qualname__", repr(obj))
+        if (module, name) not in _ADMITTED:
+            raise ScenarioFormatError(
+                f"a pickle would hold a {module}.{name}, expected numbers, texts, lists, dicts and numpy arrays: "
+                "convert it before writing"
+            )
+        self.write(pickle.GLOBAL + f"{module}\n{name}\n".encode("ascii"))
         self.memoize(obj)
 
 
 def plain_pickle(value: object) -> bytes:
-    """Return `value`, made of numpy arrays and plain containers, as a pickle."""
+    """Return `value`, made of numpy arrays and plain containers, as a pickle.
+
+    Raises:
+        ScenarioFormatError: something in it is neither.
+    """
     buffer = io.BytesIO()
     _PortablePickler(buffer, _PROTOCOL).dump(value)
     return buffer.getvalue()
