@@ -183,7 +183,7 @@ def test_a_killed_planner_costs_at_most_the_scenario_in_flight(tmp_path):
         process = subprocess.Popen(
             [
                 SIMENGINE, "run", "num_scenarios=3", f"bridge.address={planner.address}", "bridge.connect_timeout=20",
-                "report=false", "output_dir=out", *SMALL,
+                "report=false", "output_dir=out", "retries=0", *SMALL,
             ],
             cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import functools
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 from rich.console import Console
 
 from simengine import __version__
-from simengine.cli.progress import track_rows
+from simengine.cli.progress import RunningTokens, track_rows
 from simengine.cli.report import write_run_report
+from simengine.cli.run_rows import drive
 from simengine.config.build import (
-    build_worker,
     check,
     open_handles,
     planner_identity,
@@ -28,16 +26,12 @@ from simengine.config.compose import compose_noted, presets, to_yaml
 from simengine.config.openscene import openscene_folder
 from simengine.config.rewards import reward_identity
 from simengine.config.schema import RunConfig
-from simengine.errors import ConfigError
 from simengine.export.tables import write_tables
 from simengine.metrics.console import print_scores
 from simengine.metrics.row import ScoreRow
 from simengine.metrics.table import write_compat_csv, write_scores_csv, write_summary_json
 from simengine.rewards.pdms_pkl import index_folder, write_pdms_index
-from simengine.runner.local import run_sequential
-from simengine.runner.process_pool import run_processes
 from simengine.runner.run_directory import RunDirectory
-from simengine.runner.worker import Handle
 
 EXAMPLE = """examples:
   simengine run ego=log_replay render.backend=none controller=perfect
@@ -48,8 +42,8 @@ EXAMPLE = """examples:
 
 # Keys that change how a run is carried out but not what comes out of it.
 _IRRELEVANT_TO_RESULTS = (
-    "num_scenarios", "output_dir", "data_output_dir", "worker", "num_workers", "gpus_per_worker", "resume",
-    "keep_going", "report", "bridge",
+    "num_scenarios", "output_dir", "data_output_dir", "worker", "num_workers", "gpus_per_worker",
+    "cpus_per_worker", "retries", "resume", "keep_going", "report", "bridge",
 )  # fmt: skip
 
 
@@ -84,24 +78,11 @@ def execute(arguments: argparse.Namespace) -> int:
     done = directory.finished([handle.token for handle in handles])
     finished = {row.token for row in done}
     waiting = [handle for handle in handles if handle.token not in finished]
-    fresh = list(track_rows(_rows(config, waiting), len(handles), len(done), console)) if waiting else []
+    running = RunningTokens()
+    # Closed here, so that an interrupted run has ended its workers before it says so.
+    with closing(drive(config, waiting, directory, running.watch)) as rows:
+        fresh = list(track_rows(rows, len(handles), len(done), console, running))
     return _conclude(config, directory, done + fresh)
-
-
-def _rows(config: RunConfig, handles: list[Handle]) -> Iterator[ScoreRow]:
-    build = functools.partial(build_worker, config)
-    if config.worker == "sequential":
-        return run_sequential(handles, build)
-    workers = config.num_workers or os.cpu_count() or 1
-    if config.worker == "processes":
-        return run_processes(handles, build, workers)
-    try:
-        from simengine.runner.ray_pool import run_ray
-    except ImportError as error:
-        raise ConfigError(
-            "worker=ray needs the package ray, expected it to be installed: pip install 'simengine[ray]'"
-        ) from error
-    return run_ray(handles, build, workers, config.gpus_per_worker)
 
 
 def _conclude(config: RunConfig, directory: RunDirectory, rows: list[ScoreRow]) -> int:

@@ -66,6 +66,9 @@ def check(config: RunConfig) -> None:
         value = getattr(config, key)
         if value is not None and value < 1:
             raise ConfigError(f"{key} is {value}, expected at least 1")
+    for key in ("gpus_per_worker", "cpus_per_worker", "retries"):
+        if getattr(config, key) < 0:
+            raise ConfigError(f"{key} is {getattr(config, key)}, expected at least 0")
     for key in ("width_px", "height_px"):
         if getattr(config.render, key) < 16:
             raise ConfigError(f"render.{key} is {getattr(config.render, key)}, expected at least 16")

@@ -113,8 +113,10 @@ class RunConfig:
         controller: lqr or perfect; None for that of the protocol.
         metric: scoring mode (navsim_v1, corrected or worldengine_v1), or none; None for that of the protocol.
         worker: sequential, processes (of this machine) or ray.
-        num_workers: how many of them; None for one per core.
-        gpus_per_worker: share of a GPU that each Ray worker reserves.
+        num_workers: how many of them; None for one per core, with Ray for as many as the nodes have room for.
+        gpus_per_worker: share of a GPU that each Ray worker reserves; 0 renders on the processor.
+        cpus_per_worker: cores that each Ray worker reserves.
+        retries: how many more times a scenario is begun after its worker died or its planner was lost.
         seed: run seed.
         resume: keep what an interrupted run of the same configuration has done.
         keep_going: exit with 0 even if scenarios failed.
@@ -134,6 +136,8 @@ class RunConfig:
     worker: str = "sequential"
     num_workers: int | None = None
     gpus_per_worker: float = 0.0
+    cpus_per_worker: float = 1.0
+    retries: int = 5
     seed: int = 0
     resume: bool = True
     keep_going: bool = False

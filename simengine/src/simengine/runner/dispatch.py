@@ -58,7 +58,7 @@ class DispatchOptions:
         watch: told the tokens that are being driven whenever they change.
     """
 
-    retries: int = 3
+    retries: int = 5
     fail: Callable[[str, str], ScoreRow] = failed_row
     watch: Callable[[Sequence[str]], None] = lambda tokens: None
 
