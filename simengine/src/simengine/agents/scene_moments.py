@@ -111,7 +111,8 @@ class SceneMoments:
         yaw_rate = float(state.ego[StateIndex.ANGULAR_VELOCITY])
         following = state.frame + self._stride
         if state.frame <= self._scenario.initial_frame and following < self._scenario.num_frames:
-            turn = wrap(self._scenario.ego.pose[following, 2] - yaw)
+            logged = self._scenario.ego.pose[:, 2]
+            turn = wrap(logged[following] - logged[state.frame])
             yaw_rate = float(turn) / (self._stride * self._scenario.dt)
         return rotate(now, -yaw), acceleration, yaw_rate
 
