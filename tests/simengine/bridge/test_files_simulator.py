@@ -16,7 +16,7 @@ from files_factories import busy_scenario, make_client, make_files_worker, make_
 from files_reference import FRAMES_PER_SCENE, ReferencePlanner
 from simengine.bridge.files.folder import RunFolder
 from simengine.datatypes.record_io import load_record
-from simengine.errors import ConfigError
+from simengine.errors import ConfigError, ScenarioFormatError
 from simengine.files.plain_pickle import plain_pickle
 from simengine.render.rig import nuplan_rig
 from simengine.scenario.restricted_pickle import load_pickle
