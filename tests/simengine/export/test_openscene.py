@@ -1,5 +1,6 @@
 """Frames of a rollout: all twelve, linked, with images and rows, and what a log says about them."""
 
+import errno
 import pickle
 from dataclasses import replace
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from export_factories import BusyHandle, drive, make_worker
+from export_factories import BusyHandle, contents, drive, make_worker
 from rewards_factories import busy_scenario
 from simengine.agents.simple import BrakePolicy
 from simengine.datatypes.plan import Plan
@@ -15,6 +16,7 @@ from simengine.datatypes.record_io import load_record
 from simengine.export.layout import openscene_of
 from simengine.export.logged import with_logged
 from simengine.export.plan_index import nearest_plan, read_plan_index
+from simengine.files.atomic import write_atomically
 from simengine.rewards.vocabulary import Vocabulary
 from simengine.scenario.io import save_scenario
 from simengine.scenario.nuplan.frames import save_frames
@@ -110,15 +112,46 @@ def test_a_scenario_that_breaks_leaves_nothing(tmp_path):
     assert folder.meta("log-1-token_0").read_bytes() == before
 
 
+@pytest.mark.parametrize("writes", [0, 50, 96, 97])
+def test_a_full_disk_leaves_no_half_scenario(tmp_path, monkeypatch, writes):
+    """96 images, then rows, then frames: whichever write fails, there are no frames, and driving again makes all."""
+    left = [writes]
+
+    def filling(path, content):
+        if not left[0]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        left[0] -= 1
+        write_atomically(path, content)
+
+    worker, folder = make_worker(tmp_path, rewards=False), openscene_of(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("simengine.export.openscene.write_atomically", filling)
+        assert "No space left" in worker.run(BusyHandle("token_0")).error
+    assert not folder.meta("log-1-token_0").exists()
+    assert worker.run(BusyHandle("token_0")).error == ""
+    assert len(frames_of(tmp_path)) == 12
+
+
+def test_an_interrupted_run_goes_on_to_the_same_bytes(tmp_path):
+    """Ctrl-C in the second scenario; then the same command again."""
+    drive(tmp_path / "undisturbed", ["token_0", "token_1"])
+    worker = make_worker(tmp_path / "run", policy=lambda scenario: Dying(scenario, 3, KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        worker.run(BusyHandle("token_1"))
+    assert not openscene_of(tmp_path / "run").root.exists()
+    drive(tmp_path / "run", ["token_0", "token_1"])
+    assert contents(tmp_path / "run") == contents(tmp_path / "undisturbed")
+
+
 class Dying(BrakePolicy):
-    def __init__(self, scenario, calls):
+    def __init__(self, scenario, calls, error=RuntimeError):
         super().__init__(scenario)
-        self.left = calls
+        self.left, self.error = calls, error
 
     def plan(self, observation, state):
         self.left -= 1
         if not self.left:
-            raise RuntimeError("the planner is gone")
+            raise self.error
         return super().plan(observation, state)
 
 

@@ -1,8 +1,11 @@
 """Exported rollouts read back by a loader that knows the description of the format only."""
 
 import errno
+import os
 import pickle
 import shutil
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -161,3 +164,22 @@ def test_command_line_and_default_place(run, tmp_path, monkeypatch, capsys):
     assert "exported brake_busy_NR below" in capsys.readouterr().out
     root = tmp_path / "engine" / "data" / "alg_engine" / "openscene-synthetic"
     assert len(read(root, "brake_busy_NR").infos) == 24
+
+
+def test_launchers_take_the_arguments_of_the_original(run):
+    scripts = Path(__file__).parents[3] / "scripts"
+    if not (scripts.parent / ".venv" / "bin" / "simengine").exists():
+        pytest.skip("no .venv beside the scripts")
+
+    def launch(name, *words):
+        environment = os.environ | {"WORLDENGINE_ROOT": str(run.parents[1])}
+        return subprocess.run(
+            ["bash", scripts / name, *words], env=environment, capture_output=True, text=True, check=False
+        )
+
+    merged = launch("merge_simulation_results.sh", "--test_path", str(run), "--react_type", "NR")
+    assert (merged.returncode, merged.stderr) == (0, "")
+    exported = launch("export_simulation_data.sh", "--test_path", str(run), "--appendix", "250911")
+    assert (exported.returncode, exported.stderr) == (0, "") and NAME in exported.stdout
+    refused = launch("merge_simulation_results.sh", "--test_path", str(run))
+    assert refused.returncode == 1 and "expected --test_path" in refused.stderr
