@@ -4,6 +4,7 @@
 #   scripts/closed_loop_test.sh CONFIG CHECKPOINT MODEL_NAME DATA_TYPE NR|R [ASSET_NAME] [KEY=VALUE ...]
 # Without arguments: the shipped planner vadv2_demo through the built-in split demo.
 # KEY=VALUE words are overrides of `simengine run`, for example worker=ray num_workers=2.
+# PLANNER_GPUS="0 1": one planner on each of these cards, for the workers of that card; else one planner for all.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -28,12 +29,13 @@ bash scripts/bootstrap.sh
 bin=$PWD/.venv/bin
 
 socket_dir=$(mktemp -d)
-address="ipc://$socket_dir/planner.sock"
-supervisor=
+# `simengine run` puts the card of each worker in the place of __GPU__.
+if [ -n "${PLANNER_GPUS:-}" ]; then address="ipc://$socket_dir/planner-__GPU__.sock"; else address="ipc://$socket_dir/planner.sock"; fi
+supervisors=()
 
-# A planner that dies is started again, so that only the scenario in flight is lost.
+# supervise_planner ADDRESS: a planner that dies is started again, so that only scenarios in flight are begun again.
 supervise_planner() {
-  local server= starts=0 code
+  local address=$1 server= starts=0 code
   trap 'kill "$server" 2>/dev/null; wait "$server" 2>/dev/null; exit 0' TERM INT
   while [ $starts -lt 5 ]; do
     "$bin/algengine" serve "${planner[@]}" --address "$address" &
@@ -49,16 +51,30 @@ supervise_planner() {
 }
 
 cleanup() {
-  if [ -n "$supervisor" ]; then
+  for supervisor in "${supervisors[@]}"; do
     kill "$supervisor" 2>/dev/null || true
     wait "$supervisor" 2>/dev/null || true
-  fi
+  done
   rm -rf "$socket_dir"
 }
 trap cleanup EXIT
 
-supervise_planner &
-supervisor=$!
+if [ -n "${PLANNER_GPUS:-}" ]; then
+  for gpu in $PLANNER_GPUS; do
+    CUDA_VISIBLE_DEVICES=$gpu supervise_planner "${address/__GPU__/$gpu}" &
+    supervisors+=($!)
+  done
+else
+  supervise_planner "$address" &
+  supervisors=($!)
+fi
+# Prints the process of a planner that has ended, if one has.
+ended_supervisor() {
+  local supervisor
+  for supervisor in "${supervisors[@]}"; do
+    kill -0 "$supervisor" 2>/dev/null || { echo "$supervisor"; return; }
+  done
+}
 
 "$bin/simengine" run model_name="$model_name" split="$data_type" traffic="$traffic" bridge.address="$address" "${overrides[@]}" &
 simulator=$!
@@ -74,9 +90,8 @@ while [ -z "$code" ]; do
     sleep 1
     kill -INT "$simulator" 2>/dev/null || true
     stop=
-  elif ! kill -0 "$supervisor" 2>/dev/null; then
-    planner_code=0; wait "$supervisor" || planner_code=$?
-    supervisor=
+  elif ended=$(ended_supervisor) && [ -n "$ended" ]; then
+    planner_code=0; wait "$ended" || planner_code=$?
     code=0
     if [ "$planner_code" -ne 0 ]; then
       kill -TERM "$simulator" 2>/dev/null || true

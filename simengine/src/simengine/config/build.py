@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -236,13 +237,18 @@ def _dial(config: RunConfig) -> PlannerClient:
     bridge = config.bridge
     key_file = bridge.server_key_file
     return PlannerClient(
-        bridge.address,
+        bridge.address.replace("__GPU__", _first_gpu()),
         connect_timeout=bridge.connect_timeout,
         redial_timeout=bridge.redial_timeout,
         plan_timeout=bridge.plan_timeout,
         retries=bridge.retries,
         server_key=load_public_key(Path(key_file).expanduser()) if key_file else None,
     )
+
+
+def _first_gpu() -> str:
+    """Return the card this process may use, as its planner was told: Ray shows each worker its own."""
+    return os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")[0] or "0"
 
 
 def _load_function(name: str) -> Callable[[str], Planner]:

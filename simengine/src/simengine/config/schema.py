@@ -42,6 +42,8 @@ class BridgeConfig:
     `in_process` names a function `package.module:function` instead of an address: it is called with `model_name` in
     each worker and returns the planner, which then needs no socket and no copies of images.
 
+    `__GPU__` in `address` stands for the card a worker may use, where each card has a planner of its own.
+
     `transport` is socket, or files for the protocol of the original: frames and plans in `folder` (None for the output
     folder of the run); `clean` deletes frames that the planner is done with.
     """
