@@ -19,6 +19,8 @@ from simengine.errors import ConfigError, PlanError
 from simengine.geometry.angles import wrap
 from simengine.geometry.se2 import rotate, shift_forward
 from simengine.metrics.episode import score_record
+from simengine.runner.run_directory import RunDirectory
+from simengine.runner.worker import PolicySource, Worker, WorkerSettings
 from simengine.sim.loop import Simulation
 from simengine.sim.protocol import WORLDENGINE_V1, protocol_of
 from simengine.sim.record import make_record
@@ -256,6 +258,32 @@ def test_those_left_out_stay_in_the_log_that_rewards_see():
     )
     assert gone.any()
     assert not episode.scenario.agents.pose[gone].any()
+
+
+def test_a_worker_gives_rewards_everybody_and_the_planner_only_those_who_take_part(tmp_path):
+    given = {}
+
+    class Recorder:
+        def start(self, scenario, traffic):
+            given["rewards"] = scenario
+            return None
+
+    class Straight:
+        def __init__(self, scenario, simulation):
+            given["planner"] = scenario
+
+        def plan(self, observation, state):
+            return Plan(make_plans(0)[0], 0.1)
+
+    scenario = read(make_published())
+    handle = type("Handle", (), {"token": scenario.token, "load": lambda self: scenario})()
+    settings = WorkerSettings(0, "NR", "")
+    worker = Worker(make_simulation(), PolicySource(Straight), RunDirectory(tmp_path), settings, Recorder())
+    row = worker.run(handle)
+    assert row.status == "ok", row.error
+    walkers = np.isin(scenario.agents.types, [AgentType.PEDESTRIAN, AgentType.CYCLIST])
+    assert given["rewards"].agents.valid[walkers].any(axis=1).all()
+    assert not given["planner"].agents.valid[walkers].any()
 
 
 def test_signs_of_construction_zones_are_left_out_too():

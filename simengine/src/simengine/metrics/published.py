@@ -1,7 +1,6 @@
 """An episode as the published closed-loop score sees it: nine states, half a second apart, poses and little else.
 
-The facts are those of WorldEngine's metric manager. Its navigation collects the route from the ego's own plans;
-here it is the route of the scenario, which matters for driving direction only (weight 0).
+The facts are those of WorldEngine's metric manager.
 """
 
 from __future__ import annotations
@@ -11,9 +10,10 @@ import numpy as np
 from simengine.datatypes.ego import STATE_SIZE, StateIndex
 from simengine.datatypes.record import RolloutRecord
 from simengine.errors import ScenarioFormatError
-from simengine.metrics.pdm.from_scenario import Reference, logged_reference, scene_of
+from simengine.metrics.pdm.from_scenario import Reference, logged_states, scene_of
 from simengine.metrics.pdm.parameters import PdmParameters
 from simengine.metrics.pdm.scene import PdmScene
+from simengine.metrics.published_route import published_route
 from simengine.scenario.scenario import Scenario
 
 STEP = 0.5
@@ -36,8 +36,7 @@ def published_episode(
         )
     ego = _executed(record.ego_states[::stride], scenario.vehicle.rear_axle_to_center)
     expert = _expert(scenario, ego)
-    reference = logged_reference(scenario, scenario.initial_frame, len(ego), STEP)
-    reference = Reference(expert, expert[:, :3], reference.route_lanes, reference.source)
+    reference = Reference(expert, expert[:, :3], published_route(record, scenario), "logged_ego")
     tracks = record.agents.at_frames(np.arange(len(ego)) * stride)
     return np.stack([expert, ego]), scene_of(scenario, tracks, ego[0], reference, STEP, parameters)
 
@@ -53,7 +52,7 @@ def _executed(states: np.ndarray, rear_axle_to_center: float) -> np.ndarray:
 
 def _expert(scenario: Scenario, ego: np.ndarray) -> np.ndarray:
     """Return the logged drive moved to where the ego starts; only its first state has a speed."""
-    logged = logged_reference(scenario, scenario.initial_frame, len(ego), STEP).states
+    logged = logged_states(scenario, scenario.initial_frame, STEP * np.arange(len(ego)))
     if len(logged) < len(ego):
         raise ScenarioFormatError(
             f"scenario {scenario.token} has {len(logged)} logged states {STEP} s apart, expected {len(ego)}: score it "
