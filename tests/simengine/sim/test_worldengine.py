@@ -10,7 +10,9 @@ from factories import make_scenario, make_tracks
 from oracles import worldengine_loop as published
 from simengine.agents.traffic import LogReplay, logged_frame
 from simengine.datatypes.agents import AgentType
-from simengine.datatypes.ego import StateIndex
+from simengine.datatypes.ego import EgoTrack, StateIndex
+from simengine.datatypes.map import VectorMap
+from simengine.datatypes.observation import DrivingCommand
 from simengine.datatypes.plan import Plan
 from simengine.datatypes.state import AgentFrame
 from simengine.datatypes.vehicle import VehicleParams
@@ -116,6 +118,22 @@ def test_the_planner_is_told_the_motion_of_the_box_centre(seed):
         ):
             np.testing.assert_allclose(velocity, frame.in_ego_axes(frame.velocity), atol=1e-8)
             np.testing.assert_allclose(acceleration, frame.in_ego_axes(frame.acceleration), atol=1e-7)
+
+
+@pytest.mark.parametrize(("name", "last"), [("worldengine_v1", "LEFT"), ("navsim", "FORWARD")])
+def test_driving_commands_are_those_of_the_log(name, last):
+    # The log drives 40 m along +x and then turns left; the ego stays where it is at the first decision, at x = 12 m,
+    # from where the next 20 m lead straight on.
+    along = 8.0 * 0.5 * np.arange(24)
+    x, y = np.minimum(along, 40.0), np.maximum(along - 40.0, 0.0)
+    pose = np.stack([x, y, np.where(along > 40.0, np.pi / 2, 0.0)], axis=1)
+    track = EgoTrack(pose, np.tile([8.0, 0.0], (24, 1)), np.zeros((24, 2)))
+    scenario = make_scenario(frames=24, dt=0.5, ego=track, map=VectorMap(), route=())
+    simulation = Simulation(protocol_of(name, dt=0.5), PlanAsDriven(), LogReplay)
+    _, seen = drive(simulation, scenario, np.zeros((8, 40, 3)))
+    commands = [DrivingCommand(o.command_history[-1]).name for o in seen]
+    assert commands[0] == "FORWARD"
+    assert commands[5] == last  # frame 8: the log is at x = 32 m
 
 
 def record_of(simulation, states, plans, scenario):

@@ -36,8 +36,9 @@ def ego_observation(
     valid = frames >= 0
     index = np.maximum(frames, 0)
     past = state.ego_trail[index]
-    motion = protocol.rules.told_motion(state.ego_trail, scenario.vehicle, scenario.dt)[index]
-    commands = driving_commands(line, past[:, :3])
+    rules = protocol.rules
+    motion = rules.told_motion(state.ego_trail, scenario.vehicle, scenario.dt)[index]
+    commands = driving_commands(line, rules.commanded_at(scenario, index, past[:, :3]))
     return Observation(
         token=scenario.token,
         step=(state.frame - scenario.initial_frame) // protocol.steps_per_decision,

@@ -29,6 +29,8 @@ class LoopRules:
             log up to the first decision.
         logged_states: scenario, number of frames -> states (frames, 11) of the ego while it is played from its log.
         told_motion: states (F, 11) `dt` [s] apart -> velocity and acceleration (F, 4) as observations tell them.
+        commanded_at: scenario, frames (H,), poses of the ego at these (H, 3) -> poses (H, 3) that driving commands
+            are for.
     """
 
     trackers: Mapping[str, Callable[[], Tracker]]
@@ -39,6 +41,7 @@ class LoopRules:
     warm_up: bool
     logged_states: Callable[[Scenario, int], np.ndarray]
     told_motion: Callable[[np.ndarray, VehicleParams, float], np.ndarray]
+    commanded_at: Callable[[Scenario, np.ndarray, np.ndarray], np.ndarray]
 
 
 def logged_states(scenario: Scenario, frames: int) -> np.ndarray:
@@ -51,6 +54,11 @@ def rear_axle_motion(states: np.ndarray, vehicle: VehicleParams, dt: float) -> n
     return states[:, StateIndex.VELOCITY_X : StateIndex.ACCELERATION_Y + 1]
 
 
+def driven_poses(scenario: Scenario, frames: np.ndarray, poses: np.ndarray) -> np.ndarray:
+    """Return `poses` (H, 3): commands are for where the ego is."""
+    return poses
+
+
 NAVSIM_RULES = LoopRules(
     trackers={"lqr": LqrTracking, "perfect": PerfectTracking},
     traffic={"NR": LogReplay, "R": IdmTraffic},
@@ -60,4 +68,5 @@ NAVSIM_RULES = LoopRules(
     warm_up=False,
     logged_states=logged_states,
     told_motion=rear_axle_motion,
+    commanded_at=driven_poses,
 )

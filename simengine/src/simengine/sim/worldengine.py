@@ -91,6 +91,11 @@ def center_motion(states: np.ndarray, vehicle: VehicleParams, dt: float) -> np.n
     return np.concatenate([velocity, rotate(change, -yaw)], axis=1)
 
 
+def logged_poses(scenario: Scenario, frames: np.ndarray, poses: np.ndarray) -> np.ndarray:
+    """Return the logged poses (H, 3) at `frames`: commands are those of the log, however far off the ego is."""
+    return scenario.ego.pose[np.minimum(frames, scenario.num_frames - 1)]
+
+
 def _states(
     poses: np.ndarray,
     center_velocity: np.ndarray,
@@ -135,4 +140,5 @@ WORLDENGINE_RULES = LoopRules(
     warm_up=True,
     logged_states=logged_states,
     told_motion=center_motion,
+    commanded_at=logged_poses,
 )
