@@ -1,5 +1,7 @@
 """The original's flat keys: each of them is accepted, and says what becomes of it."""
 
+from pathlib import Path
+
 import pytest
 
 from simengine.cli.main import main
@@ -224,3 +226,9 @@ def test_show_prints_the_configuration_and_the_notes(capsys):
         "# debug_mode=false has no effect: the original does not read it either\n"
         "# enable_resume=true becomes resume=true\n"
     )
+
+
+def test_the_page_lists_every_key():
+    page = (Path(__file__).resolve().parents[3] / "docs" / "protocols.md").read_text()
+    assert [key for key in TABLE if f"`{key}`" not in page] == []
+    assert [key for key, row in TABLE.items() if row.ours is None and row.note not in page] == []
