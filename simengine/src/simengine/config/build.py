@@ -30,6 +30,7 @@ from simengine.render.build import make_backend
 from simengine.render.renderer import SceneRenderer
 from simengine.render.rig import nuplan_rig
 from simengine.rewards.modes import REWARD_MODES
+from simengine.rewards.pdms_pkl import original_id
 from simengine.runner.rewards import FORMATS
 from simengine.runner.run_directory import RunDirectory
 from simengine.runner.worker import Handle, PolicySource, Worker, WorkerSettings
@@ -119,9 +120,7 @@ def scenario_ids(config: RunConfig) -> dict[str, str]:
     if config.split in BUILTIN_SPLITS:
         return {}
     entries = load_index(Path(config.scenario_root) / config.split).entries
-    return {
-        entry.token: str(entry.tags.get("legacy_id") or f"{entry.log}-{entry.token}") for entry in entries
-    }
+    return {entry.token: original_id(entry.log, entry.token, entry.tags) for entry in entries}
 
 
 def build_worker(config: RunConfig) -> Worker:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -30,12 +30,17 @@ _REQUIRED = tuple(name for name in COLUMNS if name not in ("driving_direction_co
 
 
 def scenario_id(scenario: Scenario) -> str:
-    """Return the id of a scenario in the original's files: `<log>-<token>`, or the one it was read under.
+    """Return the id of a scenario in the original's files, see `original_id`."""
+    return original_id(scenario.log_name, scenario.token, scenario.tags)
+
+
+def original_id(log_name: str, token: str, tags: Mapping[str, object]) -> str:
+    """Return an id of the original: `<log>-<token>`, or the one the scenario was read under.
 
     Readers find the token behind the second dash, as in nuPlan's logs; a log without a dash is given one.
     """
-    log = scenario.log_name if "-" in scenario.log_name else f"{scenario.log_name}-0"
-    return str(scenario.tags.get("legacy_id") or f"{log}-{scenario.token}")
+    log = log_name if "-" in log_name else f"{log_name}-0"
+    return str(tags.get("legacy_id") or f"{log}-{token}")
 
 
 def pdms_pkl_name(name: str, step: int) -> str:
