@@ -12,6 +12,7 @@ from metrics_factories import two_lane_scene  # noqa: E402
 from simengine.gpu.area_map import upload_areas  # noqa: E402
 from simengine.gpu.areas import containing  # noqa: E402
 from simengine.gpu.local_edges import local_edges  # noqa: E402
+from simengine.gpu.room import Room  # noqa: E402
 from simengine.metrics.pdm.map_areas import DrivableMap, Layer  # noqa: E402
 
 
@@ -31,8 +32,13 @@ def drivable(polygons: list) -> DrivableMap:
 
 def assert_same_sets(made: DrivableMap, points: np.ndarray) -> None:
     areas = upload_areas(replace(two_lane_scene(), drivable=made), torch.device("cpu"))
-    found, _ = containing(areas, torch.from_numpy(np.ascontiguousarray(points.T)))
+    on_device = torch.from_numpy(np.ascontiguousarray(points.T))
+    found, needed = containing(areas, on_device)
     np.testing.assert_array_equal(found.T.numpy(), made.index.containing(points))
+    outlines, edges = (2 * needed + 7).tolist()
+    again, needed_again = containing(areas, on_device, Room(outlines, edges))
+    assert torch.equal(found, again)
+    assert torch.equal(needed, needed_again)
 
 
 @pytest.mark.parametrize("step", [0.0, 0.25, 0.5])

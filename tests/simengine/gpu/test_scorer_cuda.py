@@ -143,3 +143,35 @@ def test_a_few_rows_at_a_time(device: str, parameters: PdmParameters) -> None:
     whole = on(device, states, scene)
     assert_identical(whole, on(device, states, scene, rows=97))
     assert_identical(whole, on(device, states, scene))
+
+
+@pytest.mark.parametrize("parameters", MODES, ids=NAMES)
+def test_one_recording_for_all_golden_scenes(device: str, parameters: PdmParameters) -> None:
+    import torch
+
+    from simengine.gpu.scorer import GpuScorer
+
+    scorer = GpuScorer()
+    for _ in range(3):
+        for path in golden_paths():
+            golden = load_golden(path)
+            scene = replace(golden.scene, parameters=parameters)
+            found = scorer.score_batch(torch.from_numpy(golden.states).to(device), scene).numpy()
+            assert_identical(on(device, golden.states, scene), found)
+
+
+@pytest.mark.parametrize("parameters", MODES, ids=NAMES)
+def test_recorded_random_drives(device: str, parameters: PdmParameters) -> None:
+    import torch
+
+    from simengine.gpu.scorer import GpuScorer
+
+    scorer, kept = GpuScorer(), []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        scene = replace(two_lane_scene(random_tracks(rng, 8 * seed + 1)), parameters=parameters)
+        states = np.stack([random_drive(rng) for _ in range(300)])
+        kept.append((states, scene, scorer.score_batch(torch.from_numpy(states).to(device), scene, rows=100)))
+    for states, scene, batch in kept:
+        assert_identical(on(device, states, scene), batch.numpy())
+        assert not (said := flips(states, scene, batch.numpy())), "\n".join(said)

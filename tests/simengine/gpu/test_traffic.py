@@ -78,6 +78,13 @@ def test_no_tracks_and_tracks_that_end() -> None:
     assert {state for _, state, _, _ in found} <= {0, 1, 2}
 
 
+def test_room_left_over_meets_nobody() -> None:
+    states = np.zeros((2, 41, 11))
+    far = two_lane_scene(make_tracks(np.tile([500.0, 0.0, 0.0], (1, 51, 1))))
+    for scene in (far, two_lane_scene()):
+        assert contacts_of(states, scene, Room(boxes=64, contacts=16)) == set()
+
+
 def test_a_long_track_far_away_makes_cells_larger_not_more() -> None:
     poses = np.zeros((2, 51, 3))
     poses[1, :, :2] = 1e5
