@@ -70,7 +70,7 @@ def test_columns_and_rows_have_the_published_names(run):
     header, *lines = read(run)
     assert header == COLUMNS
     assert [line[0] for line in lines] == [
-        "log-car", "log-car-end", "2021.05.12_veh-35_01008-clear", "log-cone", "log-cone-end", "log-end", "log-walker",
+        "log-0-car", "log-0-car-end", "2021.05.12_veh-35_01008-clear", "log-0-cone", "log-0-cone-end", "log-0-end", "log-0-walker",
         "overall_average",
     ]  # fmt: skip
     assert {line[1] for line in lines} == {"11.00000"}
@@ -81,16 +81,16 @@ def test_columns_and_rows_have_the_published_names(run):
     [
         # NC, DAC, EP, TTC, C, DDC, score, first violation; EP is multiplied by NC and DAC.
         ("2021.05.12_veh-35_01008-clear", [1, 1, 1, 1, 1, 1, 1, None]),
-        ("log-car", [0, 1, 0, 0, 1, 1, 0, 9]),
+        ("log-0-car", [0, 1, 0, 0, 1, 1, 0, 9]),
         # A thing costs half: 0.5 (5 * 0.5 + 5 * 0 + 2) / 12. It is no violation.
-        ("log-cone", [0.5, 1, 0.5, 0, 1, 1, 0.1875, None]),
+        ("log-0-cone", [0.5, 1, 0.5, 0, 1, 1, 0.1875, None]),
         # Nobody is on foot in this protocol.
-        ("log-walker", [1, 1, 1, 1, 1, 1, 1, None]),
+        ("log-0-walker", [1, 1, 1, 1, 1, 1, 1, None]),
         # Beyond the end the centre, 1.461 m ahead of the axle, drives 8 m to frames 10 and 11 on no lane.
-        ("log-end", [1, 0, 0, 1, 1, 0, 0, 9]),
+        ("log-0-end", [1, 0, 0, 1, 1, 0, 0, 9]),
         # The cone is hit at frame 6, but only leaving the road counts.
-        ("log-cone-end", [0.5, 0, 0, 0, 1, 0, 0, 9]),
-        ("log-car-end", [0, 0, 0, 0, 1, 0, 0, 6]),
+        ("log-0-cone-end", [0.5, 0, 0, 0, 1, 0, 0, 9]),
+        ("log-0-car-end", [0, 0, 0, 0, 1, 0, 0, 6]),
         ("overall_average", [4 / 7, 4 / 7, 2.5 / 7, 3 / 7, 1, 4 / 7, 2.1875 / 7, 8.25]),
     ],
 )
