@@ -70,7 +70,8 @@ def test_columns_and_rows_have_the_published_names(run):
     header, *lines = read(run)
     assert header == COLUMNS
     assert [line[0] for line in lines] == [
-        "log-0-car", "log-0-car-end", "2021.05.12_veh-35_01008-clear", "log-0-cone", "log-0-cone-end", "log-0-end", "log-0-walker",
+        "log-0-car", "log-0-car-end", "2021.05.12_veh-35_01008-clear", "log-0-cone", "log-0-cone-end",
+        "log-0-end", "log-0-walker",
         "overall_average",
     ]  # fmt: skip
     assert {line[1] for line in lines} == {"11.00000"}
