@@ -151,10 +151,9 @@ def test_one_recording_for_all_golden_scenes(device: str, parameters: PdmParamet
 
     from simengine.gpu.scorer import GpuScorer
 
-    scorer = GpuScorer()
-    for _ in range(3):
-        for path in golden_paths():
-            golden = load_golden(path)
+    scorer, scenes = GpuScorer(), [load_golden(path) for path in golden_paths()]
+    for _ in range(2):
+        for golden in scenes:
             scene = replace(golden.scene, parameters=parameters)
             found = scorer.score_batch(torch.from_numpy(golden.states).to(device), scene).numpy()
             assert_identical(on(device, golden.states, scene), found)

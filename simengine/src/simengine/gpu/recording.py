@@ -29,7 +29,9 @@ class Recording:
         # A graph reads these for as long as it lives.
         self._rules = rules
         self._room: Room | None = None
+        self._columns: torch.Tensor | None = None
         self._places: GpuScene | None = None
+        self._scene: GpuScene | None = None
         self._replay: Callable[[], tuple[GpuBatch, torch.Tensor]] | None = None
 
     def make_room(self, needed: list[int]) -> None:
