@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from factories import make_scenario, make_straight_map, make_tracks
-from simengine.agents.expert import ExpertPolicy, settle_curve
+from simengine.agents.expert import ExpertPolicy
+from simengine.agents.settle import settle_curve
 from simengine.agents.simple import ConstantVelocityPolicy, LaneSpeedPolicy, LogReplayPolicy
 from simengine.agents.traffic import LogReplay
 from simengine.datatypes.state import AgentFrame, SimState

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import shapely
 
-from simengine.agents.expert import drivable_areas
+from simengine.agents.road_areas import drivable_areas
 from simengine.datatypes.map import AreaKind
 from simengine.geometry import boxes, polyline, se2
 from simengine.world import places

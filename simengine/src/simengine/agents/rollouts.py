@@ -15,6 +15,9 @@ from simengine.agents.lead import contact, path_pose
 from simengine.geometry.overlap import box_overlap
 
 LOOK_AHEADS = (0.3, 0.6, 0.9)
+CLEARANCE = 0.3
+# Cosines of the angles within which somebody goes the same or the opposite way.
+ALONGSIDE, ONCOMING = 0.9, -0.85
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,11 @@ class Trial:
     ttc: int
     lead_speed: float
 
+    @property
+    def first_trouble(self) -> int:
+        """First frame of any of the three, H if none."""
+        return min(self.hit, self.close, self.ttc)
+
 
 @njit(cache=True)
 def _idm(v, wanted, gap, closing, p):  # type: ignore[no-untyped-def]
@@ -70,6 +78,23 @@ def _touches(x, y, yaw, hl, hw, o, half):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
+def _standing_contacts(points, step, pose, velocity, present, half, own, margin):  # type: ignore[no-untyped-def]
+    """Free distance from the start of the path until each obstacle that stands all the time; infinity for others."""
+    free = np.full(len(pose), np.inf)
+    row = np.zeros(9)
+    none, no_times = np.zeros((0, 5)), np.zeros(0)
+    row[7], row[8] = margin, 1.0
+    for j in range(len(pose)):
+        moved = abs(pose[j, -1, 0] - pose[j, 0, 0]) + abs(pose[j, -1, 1] - pose[j, 0, 1])
+        if present[j].all() and moved == 0.0 and not velocity[j].any():
+            row[0:3], row[3:5] = pose[j, 0], half[j]
+            free[j] = contact(
+                points, 0, len(points), step, 0.0, 0.0, own[0], own[1], row, np.inf, none, no_times
+            )
+    return free
+
+
+@njit(cache=True)
 def _unroll(points, step, v0, fraction, brake, stop, pose, velocity, present, half, own, idm, dt, margin):  # type: ignore[no-untyped-def]
     """Speed profile behind whatever is on the path at each frame."""
     count, frames = len(points), pose.shape[1]
@@ -79,6 +104,7 @@ def _unroll(points, step, v0, fraction, brake, stop, pose, velocity, present, ha
     row = np.zeros(9)
     none, no_times = np.zeros((0, 5)), np.zeros(0)
     row[8] = 1.0
+    standing = _standing_contacts(points, step, pose, velocity, present, half, own, margin)
     for t in range(frames - 1):
         x, y, _, limit = path_pose(points, 0, count, step, s[t])
         ahead = 12.0 + 4.0 * v[t]
@@ -91,12 +117,20 @@ def _unroll(points, step, v0, fraction, brake, stop, pose, velocity, present, ha
             reach = ahead + own[0] + half[j, 0] + half[j, 1] + 3.0
             if (pose[j, t, 0] - x) ** 2 + (pose[j, t, 1] - y) ** 2 > reach * reach:
                 continue
-            row[0:3], row[3:5], row[5:7], row[7] = pose[j, t], half[j], velocity[j, t], margin
-            found = contact(points, 0, count, step, s[t], v[t], own[0], own[1], row, ahead, none, no_times)
+            if s[t] < standing[j] < np.inf:
+                # What stands is met where it was met before.
+                found = standing[j] - s[t]
+                if found > ahead:
+                    continue
+            else:
+                row[0:3], row[3:5], row[5:7], row[7] = pose[j, t], half[j], velocity[j, t], margin
+                found = contact(
+                    points, 0, count, step, s[t], v[t], own[0], own[1], row, ahead, none, no_times
+                )
             if found < gap:
                 _, _, yaw, _ = path_pose(points, 0, count, step, s[t] + found)
                 gap = found
-                lead = max(row[5] * np.cos(yaw) + row[6] * np.sin(yaw), 0.0)
+                lead = max(velocity[j, t, 0] * np.cos(yaw) + velocity[j, t, 1] * np.sin(yaw), 0.0)
                 if t == 0:
                     first_lead = lead
         a = _idm(v[t], limit * fraction, gap, v[t] - lead, idm)
@@ -150,6 +184,36 @@ def _judge(points, step, s, v, pose, velocity, present, half, own, dt, inflate, 
     return hit, close, ttc
 
 
+@njit(cache=True)
+def _crossed_at(points, step, pose, velocity, present, half, own, inflate):  # type: ignore[no-untyped-def]
+    """Distance along the path up to which nobody who crosses it will be at any time."""
+    for k in range(0, len(points), 2):
+        x, y, c, sn = points[k, 0], points[k, 1], points[k, 4], points[k, 5]
+        for j in range(len(pose)):
+            for t in range(0, pose.shape[1], 2):
+                vx, vy = velocity[j, t, 0], velocity[j, t, 1]
+                v = np.hypot(vx, vy)
+                along = vx * c + vy * sn
+                if not present[j, t] or v < 0.3 or along > ALONGSIDE * v or along < ONCOMING * v:
+                    continue
+                dx, dy = pose[j, t, 0] - x, pose[j, t, 1] - y
+                reach = own[0] + own[1] + half[j, 0] + half[j, 1] + 2.0 * inflate
+                if dx * dx + dy * dy > reach * reach:
+                    continue
+                if _touches(x, y, points[k, 2], own[0] + inflate, own[1] + inflate, pose[j, t], half[j]):
+                    return max(k - 2, 0) * step
+    return np.inf
+
+
+def crossed_at(points: np.ndarray, step: float, around: Surroundings, half_size: np.ndarray) -> float:
+    """Return the free distance [m] along a path until others will cross it, infinity if nobody will.
+
+    Those who go in about the same or the opposite direction do not count. Arguments as for `try_candidate`.
+    """
+    arrays = around.pose, around.velocity, around.present, around.half
+    return _crossed_at(points, step, *arrays, half_size, CLEARANCE)
+
+
 def try_candidate(
     points: np.ndarray,
     step: float,
@@ -186,5 +250,5 @@ def try_candidate(
     )
     arrays = around.pose, around.velocity, around.present, around.half
     s, v, lead = _unroll(points, step, speed, *profile, stop, *arrays, half_size, p, dt, 0.15)
-    hit, close, ttc = _judge(points, step, s, v, *arrays, half_size, dt, 0.3, np.array(LOOK_AHEADS))
+    hit, close, ttc = _judge(points, step, s, v, *arrays, half_size, dt, CLEARANCE, np.array(LOOK_AHEADS))
     return Trial(s, v, hit, close, ttc, lead)

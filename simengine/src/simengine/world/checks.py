@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import shapely
 
-from simengine.agents.expert import drivable_areas
+from simengine.agents.road_areas import drivable_areas
 from simengine.agents.roster import overlaps_in_log
 from simengine.geometry import boxes, polyline, se2
 from simengine.geometry.angles import wrap

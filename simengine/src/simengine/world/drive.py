@@ -21,6 +21,8 @@ from simengine.world.stage import Stage
 from simengine.world.surprise import Surprise
 
 DECISION_FRAMES = 5
+# Who wants to keep his speed goes on braking or accelerating for so long [s].
+PEDAL_LAG = 0.2
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Foresight:
 
     Attributes:
         center: arc length of its box centre on its line at the first decision [m].
-        speed: speed there [m/s].
+        speed: speed from then on [m/s].
     """
 
     center: float
@@ -50,8 +52,8 @@ def foresee(stage: Stage) -> Foresight:
     draft = make_draft(alone)
     _, egos = _roll(draft, IdmTraffic(draft, roster=_roster(alone, draft)), stage.line, HISTORY_FRAMES + 1)
     along, _ = polyline.project(stage.line, egos[-1][:2])
-    speed = float(egos[-1][StateIndex.VELOCITY_X])
-    return Foresight(float(along) + stage.vehicle.rear_axle_to_center, speed)
+    speed = egos[-1][StateIndex.VELOCITY_X] + PEDAL_LAG * egos[-1][StateIndex.ACCELERATION_X]
+    return Foresight(float(along) + stage.vehicle.rear_axle_to_center, max(float(speed), 0.0))
 
 
 def drive(stage: Stage, token: str, tags: dict, perturbation: Perturbation) -> Scenario:

@@ -41,8 +41,8 @@ class Actor:
         track: (T, 3) box centres.
         hidden_until: time before which the expert does not expect the script [s].
         unnoticed: whether the expert does not even see the actor until then.
-        plays: whether the event is about it, so that it keeps to its track in reactive traffic, too; everyone
-            with a `hidden_until` does.
+        plays: whether the event is about it, so that it keeps to its track in reactive traffic, too; whoever has a
+            track and a `hidden_until` does.
         appears: time before which it does not exist [s].
     """
 
@@ -60,7 +60,7 @@ class Actor:
     @property
     def has_part(self) -> bool:
         """Whether the event is about it."""
-        return self.plays or self.hidden_until > 0.0
+        return self.track is not None and (self.plays or self.hidden_until > 0.0)
 
     @property
     def first_pose(self) -> np.ndarray:
@@ -138,11 +138,22 @@ class Stage:
         )
 
     def add(self, actor: Actor) -> bool:
-        """Add `actor` if its place at frame 0 is free; return whether it was."""
-        if not self.free(actor.first_pose, actor.size, 0.4):
+        """Add `actor` if its place at frame 0, and its track if it has one, are free; return whether they were."""
+        if not self.free(actor.first_pose, actor.size, 0.4) or self._meets_track(actor):
             return False
         self.actors.append(actor)
         return True
+
+    def _meets_track(self, actor: Actor) -> bool:
+        """Whether the track of `actor` touches another track at any time."""
+        if actor.track is None:
+            return False
+        own = boxes.corners(actor.track, actor.size[0] + 0.2, actor.size[1] + 0.2)
+        return any(
+            boxes.overlap(own, boxes.corners(other.track, other.size[0], other.size[1])).any()
+            for other in self.actors
+            if other.track is not None
+        )
 
     def add_driver(
         self,

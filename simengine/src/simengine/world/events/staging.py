@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from simengine.datatypes.agents import AgentType
@@ -9,10 +11,10 @@ from simengine.geometry import polyline
 from simengine.world import places
 from simengine.world.drive import Foresight, foresee
 from simengine.world.light_plans import LightPlan, one_by_one
-from simengine.world.places import STOP_OFFSET, Place
+from simengine.world.places import Place
 from simengine.world.roads import Road
 from simengine.world.stage import Actor, Stage
-from simengine.world.tracks import path_along
+from simengine.world.tracks import TIMES, path_along, script
 
 STOP_FRONT = 1.2
 
@@ -66,7 +68,7 @@ def before_line(
 def stop_line(place: Place) -> float:
     """Return the arc length of the stop line at the end of the ego's first lane [m]."""
     first = place.vector_map.lanes[place.route_lanes[0]].centerline
-    return float(polyline.arc_length(first)[-1]) - STOP_OFFSET
+    return float(polyline.arc_length(first)[-1]) - place.stop_offset
 
 
 def wait_in_line(stage: Stage, distance: float, size: tuple[float, float, float]) -> None:
@@ -105,6 +107,39 @@ def aim(stage: Stage, s: float, meet: float) -> Foresight:
             break
         stage.ego_start = max(stage.ego_start + 0.8 * late * max(ahead.speed, 1.0), 1.0)
     return foresee(stage)
+
+
+def add_stream(
+    stage: Stage, line: np.ndarray, start: float, speed: float, behind: tuple[float, ...], hidden: float
+) -> None:
+    """Add a vehicle that keeps `speed` [m/s] along `line` (N, 2) whatever happens, and others that follow it.
+
+    Args:
+        stage: to add to.
+        line: where they drive.
+        start: arc length of the first at frame 0 [m].
+        speed: of all of them.
+        behind: distances of the others from the first [m].
+        hidden: time before which the expert does not notice them [s].
+    """
+    start = max(start, 0.5)
+    first = script(path_along(line, 40.0), start, np.full(len(TIMES), speed))
+    size = stage.random_vehicle_size(trucks=False)
+    stage.actors.append(Actor(AgentType.VEHICLE, size, track=first, hidden_until=hidden, unnoticed=True))
+    path = path_along(line, speed)
+    for distance in behind:
+        size = stage.random_vehicle_size(trucks=False)
+        if start - distance > 0.5:
+            follower = Actor(AgentType.VEHICLE, size, path, start - distance, speed)
+            stage.actors.append(replace(follower, hidden_until=hidden, unnoticed=True))
+
+
+def front_at(stage: Stage, ahead: Foresight, s: float) -> float:
+    """Return when the front bumper of the ego is at arc length `s` [m] of its line [s].
+
+    Whoever is to be hit has to be there by then: being run into from the side is not the ego's fault.
+    """
+    return ahead.time_at(s - 0.5 * stage.vehicle.length)
 
 
 def own_road(stage: Stage) -> Road:

@@ -10,11 +10,13 @@ from simengine.world.places.place import Place
 from simengine.world.roads import Road
 
 
-def curve(rng: np.random.Generator, lanes: int | None = None, lane: int | None = None) -> Place:
-    """Return a road with one bend, left or right; arguments as for `straight`."""
+def curve(
+    rng: np.random.Generator, lanes: int | None = None, lane: int | None = None, tightest: float = 28.0
+) -> Place:
+    """Return a road with one bend, left or right, of at least the radius `tightest` [m]; else as `straight`."""
     heading = rng.uniform(-np.pi, np.pi)
     lanes = lanes or int(rng.integers(1, 3))
-    radius, angle = float(rng.uniform(28.0, 80.0)), float(rng.uniform(0.8, 1.7) * rng.choice([-1.0, 1.0]))
+    radius, angle = float(rng.uniform(tightest, 80.0)), float(rng.uniform(0.8, 1.7) * rng.choice([-1.0, 1.0]))
     limit = float(rng.choice([11.2, 13.4]))
     builder = MapBuilder()
     first = straight_line(np.zeros(2), heading, 100.0)

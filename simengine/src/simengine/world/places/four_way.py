@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from simengine.world.map_builder import MapBuilder
-from simengine.world.places.junction import ARM_NAMES, CROSSWALK_OFFSET, Arm
+from simengine.world.places.junction import ARM_NAMES, CROSSWALK_OFFSET, STOP_OFFSET, Arm
 from simengine.world.places.lines import straight_line, unit
 from simengine.world.roads import Road
 
@@ -22,8 +22,9 @@ def four_arms(
     limit: float,
     lanes: tuple[int, int, int, int],
     stops: tuple[str, str, str, str],
+    stop_offset: float = STOP_OFFSET,
 ) -> list[Arm]:
-    """Add four arms with crosswalks and return them, `east` first and counter-clockwise.
+    """Add four arms and return them, `east` first and counter-clockwise.
 
     Args:
         builder: to add to.
@@ -32,13 +33,16 @@ def four_arms(
         limit: speed limit [m/s].
         lanes: of each arm, in each direction.
         stops: of each arm, see `Arm.stop`.
+        stop_offset: see `Arm.stop_offset`; there are crosswalks if it leaves room for them.
     """
     arms = []
     for k, name in enumerate(ARM_NAMES):
         out = heading + 0.5 * np.pi * k
         line = straight_line(reach * unit(out), out, ARM_LENGTH)
-        arms.append(Arm(builder.add_road(Road(name, line, lanes[k], lanes[k], limit)), True, stops[k]))
-        builder.add_crosswalk(arms[-1].road, CROSSWALK_OFFSET)
+        road = builder.add_road(Road(name, line, lanes[k], lanes[k], limit))
+        arms.append(Arm(road, True, stops[k], stop_offset))
+        if stop_offset > CROSSWALK_OFFSET:
+            builder.add_crosswalk(road, CROSSWALK_OFFSET)
     return arms
 
 

@@ -26,11 +26,13 @@ class Arm:
         road: the road.
         outward: whether its line leads away from the junction.
         stop: name of its stop lines, see `MapBuilder.add_stop_line`; "" for none.
+        stop_offset: from the stop lines to the end of the lanes [m].
     """
 
     road: Road
     outward: bool = True
     stop: str = "stop_line"
+    stop_offset: float = STOP_OFFSET
 
     @property
     def inbound(self) -> tuple[str, ...]:
@@ -87,7 +89,7 @@ def join(builder: MapBuilder, arms: list[Arm], limit: float, margin: float = 1.5
 def _stop_line(builder: MapBuilder, arm: Arm, lane: str) -> np.ndarray:
     if not arm.stop:
         return np.full(2, np.nan)
-    return builder.add_stop_line(lane, builder.lane_length(lane) - STOP_OFFSET, arm.stop)
+    return builder.add_stop_line(lane, builder.lane_length(lane) - arm.stop_offset, arm.stop)
 
 
 def _ways(arms: list[Arm], arm: Arm, limit: float) -> Iterator[tuple[Arm, list[tuple[int, int]], float]]:

@@ -10,6 +10,7 @@ import numpy as np
 from simengine.datatypes.agents import AgentType
 from simengine.datatypes.map import VectorMap
 from simengine.geometry import polyline
+from simengine.world.places.junction import STOP_OFFSET
 from simengine.world.roads import Road
 
 
@@ -43,6 +44,7 @@ class Place:
             by the arm it comes from, such as `west`, after the name of the junction where there are several, such
             as `a.west`.
         signed: lanes that end at a stop or give-way line.
+        stop_offset: from the stop line to the end of the ego's first lane, where it has one [m].
         furniture: cones and the like that belong to the place.
         facts: choices made, for the tags.
     """
@@ -55,6 +57,7 @@ class Place:
     crosswalks: tuple[tuple[str, float], ...] = ()
     controlled: dict[str, tuple[tuple[str, np.ndarray], ...]] = field(default_factory=dict)
     signed: tuple[str, ...] = ()
+    stop_offset: float = STOP_OFFSET
     furniture: tuple[Furniture, ...] = ()
     facts: dict = field(default_factory=dict)
 

@@ -12,7 +12,7 @@ from simengine.world.places.lines import arc, straight_line, unit
 from simengine.world.places.place import Place
 from simengine.world.roads import LANE_WIDTH, Road
 
-RING_WIDTH = 4.6
+RING_WIDTH = 5.0
 RING_LIMIT = 7.0
 ARM_LENGTH = 120.0
 # Half the angle between where an arm leaves the ring and where it joins it [rad].
@@ -27,7 +27,7 @@ def roundabout(rng: np.random.Generator, exits: int | None = None) -> Place:
     count = int(rng.integers(3, 5))
     spread = 2.0 * np.pi / count
     angles = rng.uniform(-np.pi, np.pi) + spread * np.arange(count) + rng.uniform(-0.1, 0.1, count)
-    radius = float(rng.uniform(14.0, 19.0))
+    radius = float(rng.uniform(16.0, 21.0))
     limit = float(rng.choice([8.9, 11.2, 13.4]))
     leave = int(rng.integers(1, count)) if exits is None else min(exits, count - 1)
     builder = MapBuilder()
@@ -80,7 +80,7 @@ def _connect(builder: MapBuilder, k: int, arms: list[Road], ring: list[Road], ra
     through = builder.connect(before, after, RING_LIMIT, arc(start, heading, radius, 2.0 * OPENING))
     entry = builder.connect(inbound, after, RING_LIMIT)
     leaving = builder.connect(before, outbound, RING_LIMIT)
-    builder.add_intersection([through, entry, leaving], 0.6)
+    builder.add_intersection([through, entry, leaving], 1.2)
     line = builder.lane_line(entry)
     outside = np.hypot(*line.T) > radius + 0.5 * RING_WIDTH + 1.0
     builder.add_stop_line(entry, float(polyline.arc_length(line)[outside][-1]), "yield")

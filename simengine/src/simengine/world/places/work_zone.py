@@ -74,9 +74,9 @@ def _closure(
         share = k / (TAPER_CONES - 1)
         offset = outer + sign * 0.4 + share * (inner - outer - sign * 0.8)
         put(AgentType.TRAFFIC_CONE, CONE, -taper * (1.0 - share), offset, float(rng.uniform(-0.3, 0.3)))
-    for s in np.arange(8.0, road.length, 8.0):
-        put(AgentType.TRAFFIC_CONE, CONE, float(s), inner - sign * 0.4, float(rng.uniform(-0.3, 0.3)))
-    middle = 0.5 * (outer + inner)
+    for s in np.arange(9.0, road.length, 9.0):
+        put(AgentType.TRAFFIC_CONE, CONE, float(s), inner - sign * 0.35, float(rng.uniform(-0.3, 0.3)))
+    middle = 0.5 * (outer + inner) - 0.25 * sign
     put(AgentType.BARRIER, BARRIER, 6.0, middle, 0.5 * np.pi)
     put(AgentType.VEHICLE, TRUCK, float(rng.uniform(18.0, 30.0)), middle, 0.0)
     return tuple(made)

@@ -28,9 +28,9 @@ class CutIn:
         duration: of the lane change [s].
     """
 
-    gap: Dial = (9.0, 5.0)
-    speed_share: Dial = (0.75, 0.55)
-    duration: Dial = (2.4, 1.6)
+    gap: Dial = (11.0, 7.5)
+    speed_share: Dial = (0.72, 0.6)
+    duration: Dial = (2.4, 1.7)
 
     def stage(self, rng: np.random.Generator, difficulty: float) -> Stage:
         """See `Event.stage`."""
@@ -41,7 +41,7 @@ class CutIn:
         ahead = foresee(stage)
         # Lane 0 is leftmost, so a neighbour with a smaller number comes from the left.
         side = 1.0 if own == lanes - 1 or (own > 0 and rng.random() < 0.5) else -1.0
-        begin = INITIAL_TIME + float(rng.uniform(-0.4, 0.8))
+        begin = INITIAL_TIME + float(rng.uniform(0.0, 0.9))
         duration, speed = dial(self.duration, difficulty), ahead.speed * dial(self.speed_share, difficulty)
         size = stage.random_vehicle_size()
         front = 0.5 * (stage.vehicle.length + size[0])

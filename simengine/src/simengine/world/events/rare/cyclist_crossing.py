@@ -11,7 +11,7 @@ from simengine.geometry import polyline
 from simengine.world import places
 from simengine.world.clock import INITIAL_TIME
 from simengine.world.events.parameters import Dial, dial
-from simengine.world.events.staging import aim, clear_ahead, cruise
+from simengine.world.events.staging import aim, clear_ahead, cruise, front_at
 from simengine.world.stage import SIZES, Actor, Stage
 from simengine.world.tracks import walk
 
@@ -37,7 +37,8 @@ class CyclistCrossing:
         found = polyline.project(stage.line, centre[:2])
         at, own_offset = float(found[0]), float(found[1])
         stage.ego_start = at - stage.ego_speed * (INITIAL_TIME + dial(self.time, difficulty)) - 3.0
-        meet = aim(stage, at - 1.5, INITIAL_TIME + dial(self.time, difficulty)).time_at(at - 1.5)
+        ahead = aim(stage, at, INITIAL_TIME + dial(self.time, difficulty))
+        meet = front_at(stage, ahead, at)
         side = float(rng.choice([-1.0, 1.0]))
         speed = float(rng.uniform(3.0, 4.5))
         # It waits out of the way if it would otherwise start on the road.

@@ -30,8 +30,8 @@ class CyclistSwerve:
     """
 
     time: Dial = (3.6, 2.8)
-    warning: Dial = (2.5, 1.9)
-    duration: Dial = (1.8, 1.2)
+    warning: Dial = (2.5, 2.1)
+    duration: Dial = (1.8, 1.4)
 
     def stage(self, rng: np.random.Generator, difficulty: float) -> Stage:
         """See `Event.stage`."""

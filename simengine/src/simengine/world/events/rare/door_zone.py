@@ -30,7 +30,7 @@ class DoorZone:
     """
 
     time: Dial = (3.4, 2.6)
-    notice: Dial = (2.4, 1.7)
+    notice: Dial = (2.5, 2.0)
     angle: Dial = (0.9, 1.25)
 
     def stage(self, rng: np.random.Generator, difficulty: float) -> Stage:

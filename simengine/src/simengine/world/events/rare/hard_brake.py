@@ -25,13 +25,13 @@ class HardBrake:
         braking: of the leader [m/s^2].
     """
 
-    headway: Dial = (2.0, 1.3)
-    braking: Dial = (4.0, 6.5)
+    headway: Dial = (1.5, 1.3)
+    braking: Dial = (5.0, 6.2)
 
     def stage(self, rng: np.random.Generator, difficulty: float) -> Stage:
         """See `Event.stage`."""
         stage = cruise(_place(rng), rng, 0.8)
-        begin = INITIAL_TIME + float(rng.uniform(-0.3, 0.7))
+        begin = INITIAL_TIME + float(rng.uniform(-0.4, 0.4))
         size = stage.random_vehicle_size()
         gap = 2.0 + dial(self.headway, difficulty) * stage.ego_speed
         start = stage.ego_center + 0.5 * (stage.vehicle.length + size[0]) + gap

@@ -29,8 +29,8 @@ class OncomingDrift:
     """
 
     time: Dial = (3.3, 2.6)
-    intrusion: Dial = (1.9, 2.6)
-    notice: Dial = (2.6, 2.0)
+    intrusion: Dial = (1.8, 2.3)
+    notice: Dial = (2.8, 2.2)
 
     def stage(self, rng: np.random.Generator, difficulty: float) -> Stage:
         """See `Event.stage`."""

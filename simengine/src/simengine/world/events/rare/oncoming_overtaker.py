@@ -17,7 +17,7 @@ from simengine.world.roads import LANE_WIDTH
 from simengine.world.stage import Actor, Stage
 from simengine.world.tracks import TIMES, smooth_step
 
-LIMITS = (8.9, 11.2, 13.4)
+LIMITS = (11.2, 13.4)
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,14 @@ class OncomingOvertaker:
 
     time: Dial = (3.4, 2.7)
     notice: Dial = (2.8, 2.3)
-    late: Dial = (0.5, 0.9)
+    late: Dial = (0.8, 1.1)
 
     def stage(self, rng: np.random.Generator, difficulty: float) -> Stage:
         """See `Event.stage`."""
         stage = cruise(places.straight(rng, lanes=1, lane=0, limits=LIMITS), rng, 0.8)
         ahead = foresee(stage)
         meet = INITIAL_TIME + dial(self.time, difficulty)
-        speed, slow = ahead.speed * float(rng.uniform(0.75, 0.95)), float(rng.uniform(2.5, 3.5))
+        speed, slow = ahead.speed * float(rng.uniform(0.8, 0.95)), float(rng.uniform(1.5, 2.5))
         out, back = meet - dial(self.notice, difficulty), meet + dial(self.late, difficulty)
         size, slow_size = stage.random_vehicle_size(trucks=False), (5.6, 2.3, 2.9)
         s = ahead.reached(meet) + 0.5 * (stage.vehicle.length + size[0]) - speed * (TIMES - meet)

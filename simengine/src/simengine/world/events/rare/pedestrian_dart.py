@@ -18,6 +18,8 @@ from simengine.world.tracks import stand, walk
 # Where people run or ride into the road, a driver at city speed still has a chance.
 SLOW_LIMITS = (8.9, 11.2)
 VAN = (5.4, 2.0, 2.5)
+# How far to the right of the middle of the lane the pedestrian is when the ego is there [m].
+IN_THE_WAY = 0.4
 
 
 @dataclass(frozen=True)
@@ -26,11 +28,11 @@ class PedestrianDart:
 
     Attributes:
         time: from the first decision to the conflict [s].
-        into_lane: how far short of the middle of the lane the pedestrian is by then [m].
+        notice: when the pedestrian sets off, before the conflict [s].
     """
 
     time: Dial = (3.4, 2.6)
-    into_lane: Dial = (0.9, 0.3)
+    notice: Dial = (2.5, 2.0)
 
     def stage(self, rng: np.random.Generator, difficulty: float) -> Stage:
         """See `Event.stage`."""
@@ -46,13 +48,14 @@ class PedestrianDart:
         stage.actors.append(
             Actor(AgentType.VEHICLE, VAN, track=stand(stage.beside(at - 0.5 * VAN[0] - 0.8, kerb)))
         )
-        begin_at, end_at = kerb - 2.0, 0.5 * road.lane_width + float(rng.uniform(0.5, 8.0)) * rng.integers(2)
-        path = np.stack([stage.beside(at, begin_at)[:2], stage.beside(at, end_at + 0.6)[:2]])
-        begin = meet - (abs(begin_at) - dial(self.into_lane, difficulty)) / speed
+        begin_at = min(-IN_THE_WAY - speed * dial(self.notice, difficulty), kerb - 1.6)
+        end_at = 0.5 * road.lane_width + 0.6 + float(rng.uniform(0.5, 8.0)) * rng.integers(2)
+        path = np.stack([stage.beside(at, begin_at)[:2], stage.beside(at, end_at)[:2]])
+        begin = meet - (abs(begin_at) - IN_THE_WAY) / speed
         size = SIZES[AgentType.PEDESTRIAN]
         stage.actors.append(
             Actor(AgentType.PEDESTRIAN, size, track=walk(path, speed, begin), hidden_until=begin + 0.1)
         )
-        stage.keep_clear.append((stage.beside(at + 4.0, kerb)[:2], 7.0))
+        stage.keep_clear += [(stage.beside(at + 4.0, kerb)[:2], 7.0), (path[1], 3.5)]
         clear_ahead(stage, at - stage.ego_center + 8.0)
         return stage

@@ -10,7 +10,7 @@ from simengine.datatypes.agents import AgentType
 from simengine.world import places
 from simengine.world.clock import INITIAL_TIME
 from simengine.world.events.parameters import Dial, dial
-from simengine.world.events.staging import aim, clear_ahead, clear_along, crossing_point
+from simengine.world.events.staging import aim, clear_ahead, clear_along, crossing_point, front_at
 from simengine.world.light_plans import one_by_one
 from simengine.world.stage import Actor, Stage
 from simengine.world.tracks import TIMES, path_along, script
@@ -39,10 +39,10 @@ class RedLightRunner:
         line = place.line_of((f"{arm}_b{lane}", f"{arm}_b{lane}__{target}_f{lane}", f"{target}_f{lane}"))
         ego_s, other_s = crossing_point(stage.line, line)
         stage.ego_start = ego_s - stage.ego_speed * (INITIAL_TIME + dial(self.time, difficulty))
-        meet = aim(stage, ego_s, INITIAL_TIME + dial(self.time, difficulty)).time_at(ego_s)
+        ahead = aim(stage, ego_s, INITIAL_TIME + dial(self.time, difficulty))
+        meet = front_at(stage, ahead, ego_s)
         speed = min(limit * float(rng.uniform(0.9, 1.25)), 14.0)
-        # Aimed a little ahead of or behind the ego's centre.
-        time = meet + float(rng.uniform(-0.25, 0.25))
+        time = meet + float(rng.uniform(-0.15, 0.15))
         speed = min(speed, (other_s - 0.5) / time)
         track = script(path_along(line, 30.0), other_s - speed * time, np.full(len(TIMES), speed))
         clear_ahead(stage, ego_s - stage.ego_center + 20.0)

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simengine.datatypes.agents import AgentType
 from simengine.world import places
 from simengine.world.clock import INITIAL_TIME
 from simengine.world.events.parameters import Dial, dial
-from simengine.world.events.staging import aim, clear_ahead, clear_along, joining_point
+from simengine.world.events.staging import add_stream, aim, clear_ahead, clear_along, joining_point
 from simengine.world.places.highway import RAMP_LIMIT
-from simengine.world.stage import Actor, Stage
-from simengine.world.tracks import TIMES, path_along, script
+from simengine.world.stage import Stage
 
 
 @dataclass(frozen=True)
@@ -55,15 +53,7 @@ class ShortMerge:
         beside = other_s - speed * meet + float(rng.uniform(0.0, 2.5))
         hidden = meet - dial(self.notice, difficulty)
         step = max(dial(self.headway, difficulty) * speed, 10.0)
-        for k in range(-1, 2):
-            start = beside + k * step * float(rng.uniform(0.95, 1.1))
-            if start < 0.5:
-                continue
-            track = script(path_along(line, 40.0), start, np.full(len(TIMES), speed))
-            size = stage.random_vehicle_size(trucks=False)
-            stage.actors.append(
-                Actor(AgentType.VEHICLE, size, track=track, hidden_until=hidden, unnoticed=True)
-            )
+        add_stream(stage, line, beside, speed, (-step, step, 2.0 * step), hidden)
         stage.quiet |= {f"main{k}_f{right}" for k in range(3)} | {f"main1_f{right + 1}"}
         clear_ahead(stage, 80.0)
         clear_along(stage, line, 0.0, other_s + 60.0)

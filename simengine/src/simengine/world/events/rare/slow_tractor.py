@@ -32,7 +32,7 @@ class SlowTractor:
 
     def stage(self, rng: np.random.Generator, difficulty: float) -> Stage:
         """See `Event.stage`."""
-        place = places.curve(rng, lanes=1)
+        place = places.curve(rng, lanes=1, tightest=42.0)
         stage = cruise(place, rng, 0.85)
         size = (float(rng.uniform(5.0, 9.0)), float(rng.uniform(2.3, 2.55)), float(rng.uniform(2.8, 3.3)))
         speed, meet = dial(self.speed, difficulty), INITIAL_TIME + dial(self.time, difficulty)
@@ -42,6 +42,7 @@ class SlowTractor:
         meet = aim(stage, at, meet).time_at(at)
         start = at + 0.5 * (stage.vehicle.length + size[0]) - speed * meet
         track = script(path_along(stage.line, 30.0), start, np.full(len(TIMES), speed))
+        stage.quiet |= {f"road{k}_b0" for k in range(3)}
         clear_ahead(stage, start - stage.ego_center + 30.0)
         hidden = INITIAL_TIME + dial(self.notice, difficulty)
         stage.actors.append(Actor(AgentType.VEHICLE, size, track=track, hidden_until=hidden, unnoticed=True))

@@ -6,14 +6,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simengine.datatypes.agents import AgentType
 from simengine.world import places
 from simengine.world.clock import INITIAL_TIME
 from simengine.world.events.parameters import Dial, dial
-from simengine.world.events.staging import aim, before_line, clear_ahead, clear_along, crossing_point
+from simengine.world.events.staging import (
+    add_stream,
+    aim,
+    before_line,
+    clear_ahead,
+    clear_along,
+    crossing_point,
+    front_at,
+)
 from simengine.world.light_plans import two_by_two
-from simengine.world.stage import Actor, Stage
-from simengine.world.tracks import TIMES, path_along, script
+from simengine.world.stage import Stage
 
 
 @dataclass(frozen=True)
@@ -38,19 +44,14 @@ class UnprotectedLeft:
         stage = before_line(place, rng, limit * float(rng.uniform(0.55, 0.8)), 3.0, plan)
         line = place.line_of((f"east_b{lane}", f"east_b{lane}__west_f{lane}", f"west_f{lane}"))
         ego_s, other_s = crossing_point(stage.line, line)
-        meet = aim(stage, ego_s, INITIAL_TIME + dial(self.time, difficulty)).time_at(ego_s)
+        ahead = aim(stage, ego_s, INITIAL_TIME + dial(self.time, difficulty))
+        meet = front_at(stage, ahead, ego_s)
         speed = min(limit * float(rng.uniform(0.8, 1.0)), (other_s - 1.0) / meet)
-        first = other_s - speed * (meet + float(rng.uniform(-0.2, 0.3)))
+        first = other_s - speed * (meet + float(rng.uniform(-0.15, 0.15)))
         hidden = meet - dial(self.notice, difficulty)
-        for k in range(int(rng.integers(2, 5))):
-            start = first - k * max(dial(self.headway, difficulty) * speed, 9.0)
-            if start < 0.5:
-                break
-            track = script(path_along(line, 30.0), start, np.full(len(TIMES), speed))
-            size = stage.random_vehicle_size(trucks=False)
-            stage.actors.append(
-                Actor(AgentType.VEHICLE, size, track=track, hidden_until=hidden, unnoticed=True)
-            )
+        step = max(dial(self.headway, difficulty) * speed, 9.0)
+        behind = tuple(k * step for k in range(1, int(rng.integers(2, 5))))
+        add_stream(stage, line, first, speed, behind, hidden)
         stage.quiet |= set(place.roads["east"].lane_ids("b"))
         clear_ahead(stage, ego_s - stage.ego_center + 25.0)
         clear_along(stage, line, 0.0, other_s + 30.0)
