@@ -19,7 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `simengine generate`."""
     parser.add_argument("split", choices=sorted(BUILTIN_SPLITS), help="built-in split")
     parser.add_argument("destination", type=Path, metavar="DST", help="split folder to write")
-    parser.add_argument("--num-scenarios", type=int, default=None, help="how many; any number except for demo")
+    parser.add_argument(
+        "--num-scenarios", type=int, default=None, help="how many; any number except for demo"
+    )
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: all cores)")
 
 
