@@ -53,11 +53,8 @@ CHOICES = {
 
 
 def check(config: RunConfig) -> None:
-    """Raise `ConfigError` if a value is none of its choices or contradicts another.
-
-    Args:
-        config: settled, as `compose_run` returns it.
-    """
+    """Raise `ConfigError` if a value is none of its choices or contradicts another."""
+    config = settled(config)
     for key, choices in CHOICES.items():
         value: object = config
         for part in key.split("."):
