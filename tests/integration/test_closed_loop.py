@@ -26,6 +26,8 @@ class Straight:
     name = "straight"
 
     def plan_batch(self, observations):
+        with open(sys.argv[3], "a") as asked:
+            asked.writelines(f"{o.token} {o.step}\\n" for o in observations)
         time.sleep(float(sys.argv[2]))
         plans = []
         for o in observations:
@@ -48,11 +50,18 @@ class Planner:
         self.address = f"ipc://{folder}/p.sock"
         self._program = folder / "planner.py"
         self._program.write_text(PLANNER)
-        self._delay = delay
+        self._delay, self._asked = delay, folder / "asked.txt"
         self.start()
 
     def start(self) -> None:
-        self.process = subprocess.Popen([sys.executable, self._program, self.address, str(self._delay)])
+        self.process = subprocess.Popen(
+            [sys.executable, self._program, self.address, str(self._delay), self._asked]
+        )
+
+    def asked(self) -> list[tuple[str, int]]:
+        """Return token and step of every observation so far."""
+        lines = self._asked.read_text().splitlines() if self._asked.exists() else []
+        return [(token, int(step)) for token, step in map(str.split, lines)]
 
     def kill(self) -> None:
         self.process.kill()
@@ -188,10 +197,10 @@ def test_a_killed_planner_costs_at_most_the_scenario_in_flight(tmp_path):
             cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         deadline = time.monotonic() + 120
-        while not list((tmp_path / "out").glob("rows/*.json")):
-            assert time.monotonic() < deadline and process.poll() is None, "no scenario was finished"
+        # In the middle of the second scenario: a request at its start would simply be asked again.
+        while len({token for token, step in planner.asked() if step >= 2}) < 2:
+            assert time.monotonic() < deadline and process.poll() is None, "the second scenario was not begun"
             time.sleep(0.05)
-        time.sleep(1.0)
         planner.kill()
         time.sleep(2.5)
         planner.start()
