@@ -29,7 +29,7 @@ class Cones:
         notice: when they are noticed, after the first decision [s].
     """
 
-    time: Dial = (3.4, 2.5)
+    time: Dial = (3.4, 2.1)
     depth: Dial = (1.2, 2.2)
     notice: Dial = (-0.6, 0.0)
 

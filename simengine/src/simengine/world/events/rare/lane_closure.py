@@ -23,8 +23,8 @@ class LaneClosure:
         notice: when the cones are noticed, after the first decision [s].
     """
 
-    time: Dial = (3.7, 2.9)
-    taper: Dial = (34.0, 22.0)
+    time: Dial = (3.7, 2.3)
+    taper: Dial = (34.0, 16.0)
     notice: Dial = (-0.8, 0.0)
 
     def stage(self, rng: np.random.Generator, difficulty: float) -> Stage:

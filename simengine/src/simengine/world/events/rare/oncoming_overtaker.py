@@ -30,8 +30,8 @@ class OncomingOvertaker:
         late: how much too late it is back in its lane [s].
     """
 
-    time: Dial = (3.4, 2.7)
-    notice: Dial = (2.8, 2.3)
+    time: Dial = (3.4, 2.4)
+    notice: Dial = (2.8, 2.1)
     late: Dial = (0.8, 1.1)
 
     def stage(self, rng: np.random.Generator, difficulty: float) -> Stage:

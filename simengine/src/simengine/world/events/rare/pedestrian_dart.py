@@ -32,7 +32,7 @@ class PedestrianDart:
     """
 
     time: Dial = (3.4, 2.6)
-    notice: Dial = (2.5, 2.0)
+    notice: Dial = (2.5, 1.8)
 
     def stage(self, rng: np.random.Generator, difficulty: float) -> Stage:
         """See `Event.stage`."""

@@ -27,8 +27,8 @@ class PullOut:
         notice: when it starts, before the conflict [s].
     """
 
-    time: Dial = (3.5, 2.7)
-    notice: Dial = (2.9, 2.3)
+    time: Dial = (3.5, 2.4)
+    notice: Dial = (2.9, 2.1)
 
     def stage(self, rng: np.random.Generator, difficulty: float) -> Stage:
         """See `Event.stage`."""

@@ -25,8 +25,8 @@ class RedLightRunner:
         notice: when it is noticed, before the conflict [s].
     """
 
-    time: Dial = (3.3, 2.5)
-    notice: Dial = (2.9, 2.3)
+    time: Dial = (3.3, 2.2)
+    notice: Dial = (2.9, 2.0)
 
     def stage(self, rng: np.random.Generator, difficulty: float) -> Stage:
         """See `Event.stage`."""

@@ -31,9 +31,9 @@ class RoundaboutEntry:
         notice: when they are noticed, before the conflict [s].
     """
 
-    time: Dial = (3.4, 2.6)
+    time: Dial = (3.4, 2.2)
     headway: Dial = (2.2, 3.4)
-    notice: Dial = (3.0, 2.4)
+    notice: Dial = (3.0, 2.0)
 
     def stage(self, rng: np.random.Generator, difficulty: float) -> Stage:
         """See `Event.stage`."""

@@ -25,10 +25,10 @@ class ShortMerge:
         notice: when they are noticed, before the conflict [s].
     """
 
-    time: Dial = (3.4, 2.7)
+    time: Dial = (3.4, 2.3)
     lane_length: Dial = (110.0, 55.0)
     headway: Dial = (1.9, 1.3)
-    notice: Dial = (3.0, 2.4)
+    notice: Dial = (3.0, 2.0)
 
     def stage(self, rng: np.random.Generator, difficulty: float) -> Stage:
         """See `Event.stage`."""

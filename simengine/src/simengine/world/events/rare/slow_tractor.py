@@ -26,8 +26,8 @@ class SlowTractor:
         notice: when it is noticed, after the first decision [s].
     """
 
-    time: Dial = (3.6, 2.8)
-    speed: Dial = (4.5, 2.2)
+    time: Dial = (3.6, 2.4)
+    speed: Dial = (4.5, 1.5)
     notice: Dial = (-0.2, 0.5)
 
     def stage(self, rng: np.random.Generator, difficulty: float) -> Stage:

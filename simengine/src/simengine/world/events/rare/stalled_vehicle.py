@@ -25,8 +25,8 @@ class StalledVehicle:
         notice: when it is noticed, after the first decision [s].
     """
 
-    time: Dial = (3.6, 2.8)
-    notice: Dial = (-0.4, 0.2)
+    time: Dial = (3.6, 2.2)
+    notice: Dial = (-0.4, 0.1)
 
     def stage(self, rng: np.random.Generator, difficulty: float) -> Stage:
         """See `Event.stage`."""

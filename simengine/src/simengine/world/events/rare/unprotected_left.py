@@ -32,9 +32,9 @@ class UnprotectedLeft:
         notice: when they are noticed, before the conflict [s].
     """
 
-    time: Dial = (3.4, 2.5)
+    time: Dial = (3.4, 2.2)
     headway: Dial = (1.8, 3.2)
-    notice: Dial = (3.0, 2.4)
+    notice: Dial = (3.0, 2.0)
 
     def stage(self, rng: np.random.Generator, difficulty: float) -> Stage:
         """See `Event.stage`."""
