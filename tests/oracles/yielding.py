@@ -51,7 +51,7 @@ class Wait:
 
     who: int
     whom: int
-    soft: bool
+    kind: str
     limit: float
     area: int
 
@@ -103,18 +103,22 @@ class Giving:
             for side in (0, 1)
             if (wait := self.wait(area, side)) is not None
         ]
-        if sum(wait.soft for wait in found) > 1:
+        if found:
             queues = [
-                Wait(k, user.lead, False, math.inf, -1)
+                Wait(k, user.lead, "queue", math.inf, -1)
                 for k, user in enumerate(self.users)
                 if user.driven and user.lead >= 0 and user.gap < QUEUE_GAP and user.lead_speed < STANDING
             ]
             free = self.released([*found, *queues])
-            found = [w for w in found if not (w.soft and w.who in free and w.whom in free[w.who])]
+            found = [
+                w
+                for w in found
+                if not (w.who in free and w.whom in free[w.who][0] and w.kind in free[w.who][1])
+            ]
         return found
 
-    def released(self, waits: list[Wait]) -> dict[int, set[int]]:
-        """Return who may go, and whom it need not wait for: one of each circle."""
+    def released(self, waits: list[Wait]) -> dict[int, tuple[set[int], tuple[str, ...]]]:
+        """Return who may go, and for whom and what it need not wait: one of each circle."""
         after: dict[int, set[int]] = {}
         for wait in waits:
             if wait.whom >= 0:
@@ -131,14 +135,15 @@ class Giving:
             return met
 
         reach = {k: reached(k) for k in range(len(self.users))}
-        free: dict[int, set[int]] = {}
+        free: dict[int, tuple[set[int], tuple[str, ...]]] = {}
         for circle in {frozenset(k for k in reach[i] if i in reach[k]) for i in reach if i in reach[i]}:
-            inner = [w for w in waits if w.who in circle and w.whom in circle]
-            can = {w.who for w in inner if w.soft}
-            pure = can - {w.who for w in inner if not w.soft}
-            choice = pure or can
-            if choice:
-                free[min(choice, key=lambda k: self.rules.rank[self.users[k].row])] = set(circle)
+            inner = {k: [w.kind for w in waits if w.who == k and w.whom in circle] for k in circle}
+            level = {
+                k: 3 if set(kinds) == {"soft"} else 2 if "soft" in kinds else 1 for k, kinds in inner.items()
+            }
+            best = min(circle, key=lambda k: (-level[k], self.rules.rank[self.users[k].row]))
+            stand = all(self.users[k].speed < STANDING for k in circle)
+            free[best] = (set(circle), ("soft", "hard") if stand and level[best] < 3 else ("soft",))
         return free
 
     def wait(self, area: int, side: int) -> Wait | None:
@@ -158,21 +163,23 @@ class Giving:
         limit = self.braking(area, side, own.room)
         reason = self.reason(area, own, other, self.goes_first(area, side, own, other), you.speed)
         if reason is not None:
-            return Wait(i, j, reason == "precedence", limit, area)
+            return Wait(i, j, "soft" if reason == "precedence" else "hard", limit, area)
         if self.queue_behind(area, side, own, other):
-            return Wait(i, me.lead, True, limit, area)
+            return Wait(i, me.lead, "soft", limit, area)
         return None
 
     def reason(self, area: int, own: Visit, other: Visit, goes_first: bool, speed: float) -> str | None:
         if own.inside or math.isinf(own.enters) or math.isinf(other.enters):
             return None
         merges = bool(self.areas.merges[area])
-        gap = GAP_BEFORE
-        if merges:
-            gap = MERGE_HEADWAY + max(speed - own.last_speed, 0) / MERGE_DECELERATION
+        gap = 0.0
+        if goes_first:
+            gap = GAP_BEFORE
+            if merges:
+                gap = MERGE_HEADWAY + max(speed - own.last_speed, 0) / MERGE_DECELERATION
         if own.leaves + gap < other.enters:
             return None
-        if not merges and other.leaves + GAP_AFTER < own.enters:
+        if not merges and speed > ROLLING and other.leaves + GAP_AFTER < own.enters:
             return None
         if other.inside:
             return "occupied"

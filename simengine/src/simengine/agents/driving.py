@@ -12,7 +12,7 @@ from numba import njit
 
 from simengine.agents.idm import advance_one, idm_acceleration
 from simengine.agents.lead import leads, path_pose, project_one
-from simengine.agents.signals import DILEMMA_DECELERATION, STOP_BEFORE_LINE
+from simengine.agents.signals import DILEMMA_DECELERATION, STOP_BEFORE_LINE, has_stopped
 from simengine.agents.yielding import STANDING, Users, yielding
 
 # Deviations from the path smaller than this are none; larger ones fade over the settling distance.
@@ -37,6 +37,8 @@ class Scene(NamedTuple):
         ego_row: path of the ego's route, -1 without one.
         closed_row: (L,) paths of lights that must not be passed now.
         closed_s: (L,) arc lengths of their stopping places [m].
+        sign_row: (S,) paths of stop signs.
+        sign_s: (S,) arc lengths of their lines [m].
     """
 
     obstacles: np.ndarray
@@ -49,6 +51,8 @@ class Scene(NamedTuple):
     ego_row: int
     closed_row: np.ndarray
     closed_s: np.ndarray
+    sign_row: np.ndarray
+    sign_s: np.ndarray
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -65,16 +69,17 @@ def locate(paths, rows, poses):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _light(scene, rows, s, front, speed):  # type: ignore[no-untyped-def]
-    """Return how far the front bumpers (M,) are from the next light they respect, infinity without one [m]."""
-    room = np.full(len(rows), np.inf)
+def room_to_stop(scene, rows, s, front, speed):  # type: ignore[no-untyped-def]
+    """Return how far the front bumpers (M,) are from the next light or sign they respect, infinity without one [m]."""
+    room, lights = np.full(len(rows), np.inf), len(scene.closed_row)
     for i in range(len(rows)):
-        for k in range(len(scene.closed_row)):
-            if scene.closed_row[k] != rows[i]:
+        for k in range(lights + len(scene.sign_row)):
+            sign = k >= lights
+            if (scene.sign_row[k - lights] if sign else scene.closed_row[k]) != rows[i]:
                 continue
-            distance = scene.closed_s[k] - s[i] - front[i]
+            distance = (scene.sign_s[k - lights] if sign else scene.closed_s[k]) - s[i] - front[i]
             stoppable = speed[i] * speed[i] < 2.0 * max(distance, 0.5) * DILEMMA_DECELERATION
-            if distance > -0.5 and stoppable:
+            if distance > -0.5 and stoppable and not (sign and has_stopped(distance, speed[i])):
                 room[i] = min(room[i], max(distance, 0.1))
     return room
 
@@ -125,7 +130,7 @@ def _users(paths, scene, s, speed, wanted, gap, lead_speed, lead, room):  # type
         users.half_length[drivers], users.wanted[drivers] = ego[3], v
         users.claims[drivers] = v > EGO_CLAIM_SPEED
         rows, at = np.array([scene.ego_row]), np.array([ego_s])
-        users.hold[drivers] = ego_s + ego[3] + _light(scene, rows, at, ego[3:4], np.array([v]))[0]
+        users.hold[drivers] = ego_s + ego[3] + room_to_stop(scene, rows, at, ego[3:4], np.array([v]))[0]
     return users
 
 
@@ -150,7 +155,7 @@ def decide(paths, scene, rules, ruled, idm, s, speed):  # type: ignore[no-untype
     gap, lead_speed, lead = leads(
         paths, scene.row, s, speed, half, scene.obstacles, ignore, ahead, scene.later, scene.times, foresee
     )
-    room = _light(scene, scene.row, s, half[:, 0], speed)
+    room = room_to_stop(scene, scene.row, s, half[:, 0], speed)
     accel = np.empty(drivers)
     for i in range(drivers):
         behind = idm_acceleration(speed[i], wanted[i], gap[i], speed[i] - lead_speed[i], idm)

@@ -65,8 +65,9 @@ def project_one(points, start, count, step, x, y, yaw):  # type: ignore[no-untyp
             if cost < best:
                 best, best_s = cost, (k + t) * step
             cost = apart
-        # Segments that are too far along the path to be nearer are skipped.
-        k += max(int((np.sqrt(cost) - np.sqrt(best)) / step), 1)
+        # Segments that are too far along the path to be nearer are skipped, but never the endless last one.
+        skip = max(int((np.sqrt(cost) - np.sqrt(best)) / step), 1)
+        k = min(k + skip, max(count - 2, k + 1))
     return best_s
 
 
@@ -255,8 +256,18 @@ def find_leads(
 
 def with_direction(poses: np.ndarray) -> np.ndarray:
     """Return `poses` (..., 3) with cosine and sine of their yaw appended (..., 5)."""
-    poses = np.asarray(poses, np.float64)
-    return np.concatenate([poses, np.cos(poses[..., 2:]), np.sin(poses[..., 2:])], axis=-1)
+    poses = np.ascontiguousarray(poses, np.float64)
+    return _with_direction(poses.reshape(-1, 3)).reshape(*poses.shape[:-1], 5)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _with_direction(poses):  # type: ignore[no-untyped-def]
+    # One by one: what array functions return for a number may depend on its place in the array.
+    out = np.empty((len(poses), 5))
+    for i in range(len(poses)):
+        out[i, 0], out[i, 1], out[i, 2] = poses[i, 0], poses[i, 1], poses[i, 2]
+        out[i, 3], out[i, 4] = np.cos(poses[i, 2]), np.sin(poses[i, 2])
+    return out
 
 
 def find_leads_slow(

@@ -24,9 +24,6 @@ KNOT_STEP = 0.5
 MOVING_DISTANCE = 2.0
 EXTENSION_TIME = 20.0
 UNKNOWN_SPEED_LIMIT = 3.0
-# A driver who is slower than this has stopped; a stop sign asks for it over this stretch [m].
-HALTING_SPEED = 0.3
-SIGN_ZONE = 0.5
 
 
 @dataclass(frozen=True)
@@ -153,26 +150,10 @@ def approach_limit(limit: np.ndarray, step: float, deceleration: float = APPROAC
     return np.sqrt(squared)
 
 
-def slow_for_signs(path: Path, stops: np.ndarray) -> Path:
-    """Return `path` with speed limits that bring its driver to a near halt at arc lengths `stops` (K,) [m].
-
-    Where the log drove faster it knows better: its stop lines may belong to a light or to somebody else.
-    """
-    if not len(stops):
-        return path
-    s, limit = np.arange(len(path.poses)) * path.step, path.limit.copy()
-    for stop in stops:
-        near = (s > stop - SIGN_ZONE - path.step) & (s < stop + path.step)
-        slow = np.full(near.sum(), HALTING_SPEED)
-        if path.log is not None:
-            slow = np.maximum(slow, _logged_speed(path.log, s[near]))
-        limit[near] = np.minimum(limit[near], slow)
-    return replace(path, limit=approach_limit(limit, path.step))
-
-
-def _logged_speed(log: np.ndarray, s: np.ndarray) -> np.ndarray:
-    """Speed (N,) of a log (K, 2) of arc lengths and times at arc lengths `s` (N,), 0 where it has not been."""
-    if len(log) < 2:
+def logged_speed(path: Path, s: np.ndarray) -> np.ndarray:
+    """Return the speed (N,) [m/s] at which the log of a path passed arc lengths `s` (N,), 0 where it did not."""
+    log = path.log
+    if log is None or len(log) < 2:
         return np.zeros(len(s))
     after = np.clip(np.searchsorted(log[:, 0], s), 1, len(log) - 1)
     speed = (log[after, 0] - log[after - 1, 0]) / (log[after, 1] - log[after - 1, 1])

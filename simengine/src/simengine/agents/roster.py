@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
 
+from simengine.agents.approaches import LanesAlong
 from simengine.agents.junctions import Junctions
 from simengine.agents.lanes import LaneGraph, hashed, hashed_fork, on_route
-from simengine.agents.paths import Path, logged_path, slow_for_signs
-from simengine.agents.right_of_way import LanesAlong, RightOfWay, make_right_of_way
-from simengine.agents.signals import Signals, find_signals
+from simengine.agents.paths import Path, logged_path
+from simengine.agents.right_of_way import RightOfWay, make_right_of_way
+from simengine.agents.signals import NO_SIGNS, Signals, Signs, before_conflicts, find_signals, find_signs
 from simengine.agents.waits import NO_WAITS, Waits, find_waits
 from simengine.datatypes.agents import AgentTracks, AgentType
 from simengine.geometry import boxes, se2
@@ -43,6 +44,7 @@ class Roster:
         walks: (A,) bool, who follows the log but stops for vehicles in the way; None for nobody.
         waits: where drivers wait as they did in the log.
         gone: (A,) frame from which on a vehicle that stands is not there any more; None keeps all.
+        signs: where paths meet stop signs.
     """
 
     role: np.ndarray
@@ -55,6 +57,7 @@ class Roster:
     walks: np.ndarray | None = None
     waits: Waits = NO_WAITS
     gone: np.ndarray | None = None
+    signs: Signs = NO_SIGNS
 
 
 def make_roster(scenario: Scenario, seed: int = 0) -> Roster:
@@ -77,23 +80,27 @@ def make_roster(scenario: Scenario, seed: int = 0) -> Roster:
         ego_row = len(paths)
         paths.append(expected)
     junctions = Junctions(scenario.map, graph, scenario.lights)
-    paths = [slow_for_signs(path, LanesAlong(path, graph).passes(junctions.stop_signs)) for path in paths]
+    lanes = [LanesAlong(path, graph) for path in paths]
     size = np.array([log.size[i, :2] for i in owners], np.float64).reshape(-1, 2)
     names = [log.ids[i] for i in owners]
     if ego_row >= 0:
         size = np.concatenate([size, [[scenario.vehicle.length, scenario.vehicle.width]]])
         names.append("ego")
+    rules = make_right_of_way(paths, size, _rank(names, seed, scenario.token), lanes, junctions)
+    signals = find_signals(paths, np.arange(len(paths)), scenario.lights, scenario.map)
+    signs = find_signs(paths, [one.passes(junctions.stop_signs) for one in lanes])
     return Roster(
         role,
         tuple(paths),
         path_row,
-        find_signals(paths, np.arange(len(paths)), scenario.lights, scenario.map),
+        replace(signals, s=before_conflicts(signals.row, signals.s, rules.conflicts)),
         overlaps_in_log(scenario),
-        make_right_of_way(paths, size, _rank(names, seed, scenario.token), graph, junctions),
+        rules,
         ego_row,
         np.isin(log.types, (AgentType.PEDESTRIAN, AgentType.CYCLIST)),
         find_waits(scenario, paths[: len(owners)], owners),
         _gone(scenario, role),
+        replace(signs, s=before_conflicts(signs.row, signs.s, rules.conflicts)),
     )
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 
-from simengine.agents.paths import Path
+from simengine.agents.conflicts import STOP_BEFORE, Conflicts
+from simengine.agents.paths import Path, logged_speed
 from simengine.datatypes.lights import LightState, TrafficLights
 from simengine.datatypes.map import VectorMap
 from simengine.geometry import polyline
@@ -15,6 +18,11 @@ LANE_TOLERANCE = 2.0
 # Braking harder than this for a light that just changed is more dangerous than driving on.
 DILEMMA_DECELERATION = 4.0
 STOP_BEFORE_LINE = 1.0
+ROLLED_THROUGH = 1.0
+HALTING_PLACE = 1.2
+HALTING_SPEED = 0.2
+STARTING_ACCELERATION = 2.0
+PULL_BACK = 6.0
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,23 @@ class Signals:
     row: np.ndarray
     light: np.ndarray
     s: np.ndarray
+
+
+@dataclass(frozen=True)
+class Signs:
+    """Every place where a path meets a stop sign.
+
+    Attributes:
+        row: (K,) index of the path.
+        s: (K,) arc length of the stop line on the path [m].
+    """
+
+    row: np.ndarray
+    s: np.ndarray
+
+
+NO_SIGNS = Signs(np.zeros(0, np.int64), np.zeros(0))
+"""Nobody has to stop."""
 
 
 def stop_distance(path: Path, lane_line: np.ndarray, stop_point: np.ndarray) -> float | None:
@@ -91,3 +116,44 @@ def stop_gap(distance: np.ndarray, speed: np.ndarray) -> np.ndarray:
     """
     needed = speed**2 / (2.0 * np.maximum(distance, 0.5))
     return np.where((distance > -0.5) & (needed < DILEMMA_DECELERATION), np.maximum(distance, 0.1), np.inf)
+
+
+def find_signs(paths: Sequence[Path], lines: Sequence[np.ndarray]) -> Signs:
+    """Return the stop signs on `paths`, given the arc lengths (K,) [m] of the stop lines on each.
+
+    Where the log drove on it knows better: stop lines may belong to a light or to somebody else.
+    """
+    found = [
+        (row, s)
+        for row, (path, at) in enumerate(zip(paths, lines, strict=True))
+        for s, speed in zip(at, logged_speed(path, at), strict=True)
+        if speed < ROLLED_THROUGH
+    ]
+    table = np.array(found, np.float64).reshape(-1, 2)
+    return Signs(table[:, 0].astype(np.int64), table[:, 1])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def has_stopped(distance, speed):  # type: ignore[no-untyped-def]
+    """Return whether somebody `distance` before a stop line has halted there, or has started again since.
+
+    Nothing is remembered: who is this slow this close has stopped, and who is faster, but not faster than he can
+    have become since, has too.
+    """
+    progress = HALTING_PLACE - distance
+    return progress >= 0.0 and speed * speed <= HALTING_SPEED**2 + 2.0 * STARTING_ACCELERATION * progress
+
+
+def before_conflicts(row: np.ndarray, s: np.ndarray, conflicts: Conflicts) -> np.ndarray:
+    """Return stopping places `s` (K,) on paths `row` (K,), moved to where who stands there is in nobody's way.
+
+    Conflict areas reach across a stop line where long vehicles swing out.
+    """
+    moved = s.copy()
+    for k in range(len(s)):
+        mine = (conflicts.row == row[k]) & ~conflicts.merges[:, None]
+        across = (
+            mine & (conflicts.enter < s[k]) & (conflicts.leave > s[k]) & (conflicts.enter > s[k] - PULL_BACK)
+        )
+        moved[k] = min(s[k], conflicts.enter[across].min(initial=np.inf) - STOP_BEFORE)
+    return moved

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
+from simengine.agents.arrivals import Arrivals
 from simengine.agents.driving import Scene, decide, locate, move
 from simengine.agents.idm import IdmParams
 from simengine.agents.lead import with_direction
@@ -18,16 +19,16 @@ from simengine.agents.paths import PathSet
 from simengine.agents.right_of_way import NO_RIGHT_OF_WAY
 from simengine.agents.roster import Role, Roster, make_roster
 from simengine.agents.signals import must_stop
+from simengine.agents.walkers import AS_LOGGED, Vehicles, walk, walk_on
 from simengine.agents.yielding import flat_rules
 from simengine.datatypes.agents import STATIC_TYPES, AgentTracks, AgentType
 from simengine.datatypes.ego import StateIndex
 from simengine.datatypes.state import AgentFrame, SimState
-from simengine.geometry import boxes, se2
+from simengine.geometry import se2
 from simengine.scenario.scenario import Scenario
 
 MOVER_MARGIN = 0.25
 PREDICTION_TIMES = np.array([0.5, 1.0, 1.5, 2.0])
-SPAWN_MARGIN = 0.5
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,7 @@ class IdmTraffic:
         self._paths = PathSet.pack(self._roster.paths)
         self._ruled = self._roster.right_of_way is not None
         self._rules = flat_rules(self._roster.right_of_way or NO_RIGHT_OF_WAY)
+        self._arrivals = Arrivals(scenario, self._roster, self._paths)
         self._half = 0.5 * self._log.size[:, :2]
         types = self._log.types
         self._margin = np.where(np.isin(types, STATIC_TYPES), 0.0, MOVER_MARGIN)
@@ -131,9 +133,11 @@ class IdmTraffic:
         if len(drives):
             pose[drives], velocity[drives] = self._drive(state, drives)
             next_present[drives] = True
+        self._walk(state, pose, velocity, next_present)
         arriving = np.flatnonzero(logged & ~present & (role != Role.REPLAY))
         if len(arriving):
-            next_present[arriving] = self._place_is_free(state, arriving, pose, next_present)
+            after = AgentFrame(pose, velocity, next_present)
+            next_present[arriving] = self._arrivals.allowed(arriving, after, state.ego)
             pose[~next_present], velocity[~next_present] = 0.0, 0.0
         return AgentFrame(pose, velocity, next_present)
 
@@ -146,6 +150,16 @@ class IdmTraffic:
         pose[held] = state.agents.pose[held, None]
         velocity[held] = 0.0
         shown[role != Role.REPLAY] = present[role != Role.REPLAY, None]
+        walks = self._roster.walks
+        who = np.flatnonzero(present & walks) if walks is not None else ()
+        if len(who):
+            at, shown[who] = walk_on(
+                self._log.pose, self._log.valid, state.frame, who, state.agents.pose[who], steps
+            )
+            delayed = (at != pose[who]).any(axis=(1, 2))
+            pose[who] = at
+            velocity[who[delayed], 1:] = np.diff(at[delayed, :, :2], axis=1) / self._scenario.dt
+            velocity[who[delayed], 0] = state.agents.velocity[who[delayed]]
         drives = np.flatnonzero(present & (role == Role.DRIVE))
         if len(drives):
             row = self._roster.path_row[drives]
@@ -157,6 +171,40 @@ class IdmTraffic:
                 [np.cos(flat[..., 2]), np.sin(flat[..., 2])], -1
             )
         return Forecast(pose, velocity, shown)
+
+    def _walk(self, state: SimState, pose: np.ndarray, velocity: np.ndarray, present: np.ndarray) -> None:
+        """Write those into the next frame who walk or ride and are not where their log has them."""
+        walks = self._roster.walks
+        who = np.flatnonzero(state.agents.present & walks) if walks is not None else ()
+        if not len(who):
+            return
+        here, log = state.agents, self._log
+        speed = np.hypot(here.velocity[who, 0], here.velocity[who, 1])
+        at, moving, there, moment = walk(
+            log.pose,
+            log.valid,
+            state.frame,
+            self._scenario.dt,
+            who,
+            here.pose[who],
+            speed,
+            self._half,
+            self._vehicles(state),
+            self._roster.ignore,
+        )
+        own = moment != state.frame + 1
+        pose[who[own]], velocity[who[own]], present[who[own]] = at[own], moving[own], there[own]
+
+    def _vehicles(self, state: SimState) -> Vehicles:
+        """The vehicles and the ego as walkers see them."""
+        agents, log, scenario = state.agents, self._log, self._scenario
+        index = np.flatnonzero(agents.present & (log.types == AgentType.VEHICLE))
+        obstacles, owner = self._obstacles(state, index)
+        frame = min(state.frame, log.num_frames - 1)
+        off = np.hypot(*(agents.pose[index, :2] - log.pose[index, frame, :2]).T)
+        ego_off = np.hypot(*(state.ego[:2] - scenario.ego.pose[frame, :2]))
+        as_logged = np.append((off < AS_LOGGED) & log.valid[index, frame], ego_off < AS_LOGGED)
+        return Vehicles(obstacles[:, :5], obstacles[:, 5:7], owner, as_logged)
 
     def _along(
         self, state: SimState, drives: np.ndarray, row: np.ndarray
@@ -177,7 +225,7 @@ class IdmTraffic:
     def _scene(
         self, state: SimState, drives: np.ndarray, row: np.ndarray, s: np.ndarray, speed: np.ndarray
     ) -> Scene:
-        obstacles, owner = self._obstacles(state)
+        obstacles, owner = self._obstacles(state, np.flatnonzero(state.agents.present))
         place = np.full(self._log.num_agents + 1, -1)
         place[owner] = np.arange(len(owner))
         roster, lights = self._roster, self._scenario.lights
@@ -194,11 +242,12 @@ class IdmTraffic:
             roster.ego_row,
             np.concatenate([roster.signals.row[closed], roster.waits.row[waiting]]),
             np.concatenate([roster.signals.s[closed], roster.waits.s[waiting]]),
+            roster.signs.row,
+            roster.signs.s,
         )
 
-    def _obstacles(self, state: SimState) -> tuple[np.ndarray, np.ndarray]:
-        """Obstacle rows (K, 9) of the ego and all present agents, and whose they are (ego: A)."""
-        present = np.flatnonzero(state.agents.present)
+    def _obstacles(self, state: SimState, present: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Obstacle rows (K, 9) of the agents `present` and of the ego, and whose they are (ego: A)."""
         vehicle, ego = self._scenario.vehicle, state.ego
         rows = np.empty((len(present) + 1, 9))
         rows[:-1, 0:3] = state.agents.pose[present]
@@ -239,23 +288,3 @@ class IdmTraffic:
         later[-1, :, 1] = obstacles[-1, 1] + travelled * np.sin(heading)
         later[-1, :, 2] = state.ego[2] + turned
         return later
-
-    def _place_is_free(
-        self, state: SimState, arriving: np.ndarray, pose: np.ndarray, present: np.ndarray
-    ) -> np.ndarray:
-        """Whether the boxes of arriving agents touch nobody who is already there."""
-        vehicle, size = self._scenario.vehicle, self._log.size
-        there = present.copy()
-        there[arriving] = False
-        others = np.flatnonzero(there)
-        centre = se2.shift_forward(state.ego[:3], vehicle.rear_axle_to_center)
-        taken = np.concatenate(
-            [
-                boxes.corners(pose[others], size[others, 0], size[others, 1]),
-                boxes.corners(centre, vehicle.length, vehicle.width)[None],
-            ]
-        )
-        own = boxes.corners(
-            pose[arriving], size[arriving, 0] + 2 * SPAWN_MARGIN, size[arriving, 1] + 0.5 * SPAWN_MARGIN
-        )
-        return ~boxes.overlap(own[:, None], taken[None]).any(axis=1)

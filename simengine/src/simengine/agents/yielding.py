@@ -14,11 +14,11 @@ from numba import njit
 from simengine.agents.conflicts import STANDING_GAP, STOP_BEFORE
 from simengine.agents.idm import idm_acceleration
 from simengine.agents.right_of_way import RightOfWay
+from simengine.agents.untie import HARD, QUEUE, SOFT, STANDING, untie
 
 # Whoever would have to brake harder than this, or is past its stopping place and moves, goes.
 COMMITTED_DECELERATION = 4.0
 ROLLING = 1.0
-STANDING = 0.5
 GAP_BEFORE = 0.8
 GAP_AFTER = 0.3
 MERGE_HEADWAY = 1.0
@@ -27,7 +27,6 @@ MERGE_GAP_SHARE = 0.75
 CLEAR_ROOM = 0.5
 CLEAR_TIME = 8.0
 QUEUE_GAP = 6.0
-SOFT, HARD = 1, 2
 
 
 class Rules(NamedTuple):
@@ -186,10 +185,12 @@ def _has_to_wait(own, other, goes_first, merges, other_speed):  # type: ignore[n
     _, other_inside, other_committed, other_enters, other_leaves, _, _ = other
     if inside or np.isinf(enters) or np.isinf(other_enters):
         return 0
-    margin = GAP_BEFORE
-    if merges:
-        margin = MERGE_HEADWAY + max(other_speed - last, 0.0) / MERGE_DECELERATION
-    if leaves + margin < other_enters or (not merges and other_leaves + GAP_AFTER < enters):
+    margin = 0.0
+    if goes_first:
+        margin = MERGE_HEADWAY + max(other_speed - last, 0.0) / MERGE_DECELERATION if merges else GAP_BEFORE
+    # Who stands may go on standing: that it will be gone in time is believed of movers only.
+    gone = not merges and other_speed > ROLLING and other_leaves + GAP_AFTER < enters
+    if leaves + margin < other_enters or gone:
         return 0
     if other_inside:
         return HARD
@@ -249,7 +250,7 @@ def yielding(rules, user_of_row, users, drivers, idm):  # type: ignore[no-untype
         np.empty(size, np.int64),
         np.empty(size),
     )
-    used, soft = 0, 0
+    used = 0
     for c in range(len(rules.row)):
         a, b = user_of_row[rules.row[c, 0]], user_of_row[rules.row[c, 1]]
         if a < 0 or b < 0:
@@ -280,69 +281,14 @@ def yielding(rules, user_of_row, users, drivers, idm):  # type: ignore[no-untype
             if found:
                 who[used], whom[used], kind[used] = i, behind, found
                 limit[used] = _braking(rules, c, side, users, i, j, own[5], idm)
-                soft += found == SOFT
                 used += 1
-    if soft > 1:
+    if used > 0:
         for i in range(drivers):
             if users.lead[i] >= 0 and users.gap[i] < QUEUE_GAP and users.lead_speed[i] < STANDING:
-                who[used], whom[used], kind[used], limit[used] = i, users.lead[i], HARD, np.inf
+                who[used], whom[used], kind[used], limit[used] = i, users.lead[i], QUEUE, np.inf
                 used += 1
-        _untie(who[:used], whom[:used], kind[:used], users, rules.rank)
+        untie(who[:used], whom[:used], kind[:used], users.speed, rules.rank[users.row])
     for e in range(used):
         if kind[e] > 0:
             result[who[e]] = min(result[who[e]], limit[e])
     return result
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _untie(who, whom, kind, users, rank):  # type: ignore[no-untyped-def]
-    """Where all wait for each other in a circle, let one go: its entries get kind 0.
-
-    Only who waits for nothing but precedence may go; among these the lowest rank does. Where even those wait for
-    bodies in their way, the lowest rank of all does.
-    """
-    count = len(users.s)
-    reach = np.zeros((count, count), np.bool_)
-    for i in range(count):
-        _follow(who, whom, i, reach[i])
-    for i in range(count):
-        if not reach[i, i]:
-            continue
-        best, best_pure = i, -1
-        for k in range(count):
-            if not (reach[i, k] and reach[k, i]):
-                continue
-            waits, bound = False, False
-            for e in range(len(who)):
-                if who[e] == k and whom[e] >= 0 and reach[i, whom[e]] and reach[whom[e], i]:
-                    waits = waits or kind[e] != HARD
-                    bound = bound or kind[e] == HARD
-            if not waits:
-                continue
-            pure = 0 if bound else 1
-            order = rank[users.row[k]]
-            if pure > best_pure or (pure == best_pure and order < rank[users.row[best]]):
-                best, best_pure = k, pure
-        if best_pure < 0 or best != i:
-            continue
-        for e in range(len(who)):
-            if who[e] != i or whom[e] < 0 or kind[e] != SOFT:
-                continue
-            if reach[i, whom[e]] and reach[whom[e], i]:
-                kind[e] = 0
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _follow(who, whom, start, met):  # type: ignore[no-untyped-def]
-    """Mark everybody that `start` waits for, directly or not."""
-    grown = False
-    for e in range(len(who)):
-        if who[e] == start and whom[e] >= 0 and not met[whom[e]]:
-            met[whom[e]] = True
-            grown = True
-    while grown:
-        grown = False
-        for e in range(len(who)):
-            if met[who[e]] and whom[e] >= 0 and not met[whom[e]]:
-                met[whom[e]] = True
-                grown = True
