@@ -149,7 +149,10 @@ def test_built_in_scenarios(tmp_path):
     driven = write_plans(tmp_path / "driven.csv", *(logged(scenario) for scenario in scenarios))
     assert score(driven, *words) == 0
     folder = "experiments/open_loop_exps/driven/rare_test_navsim_v1"
-    assert all(float(row["score"]) > 0.9 for row in rows(folder).values())
+    # The expert who drove the logs hits nobody and stays on the road; rare events may cost time to collision.
+    for row in rows(folder).values():
+        assert float(row["no_at_fault_collisions"]) == float(row["drivable_area_compliance"]) == 1.0
+        assert float(row["ego_progress"]) > 0.5
     blind = write_plans(tmp_path / "blind.csv", *(straight(scenario) for scenario in scenarios))
     assert score(blind, *words, "--output", "blind") == 0
     hit = rows("blind")[scenarios[0].token]

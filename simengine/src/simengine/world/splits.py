@@ -48,7 +48,9 @@ def builtin_handles(split: str, num_scenarios: int | None = None) -> list[Builti
     count = definition.size if num_scenarios is None else num_scenarios
     if count < 1 or (count > definition.size and not definition.open_ended):
         expected = "at least 1" if definition.open_ended else f"1 to {definition.size}"
-        raise ConfigError(f"{count} scenarios of built-in split {split} are asked for, expected {expected}")
+        raise ConfigError(
+            f"{count} scenarios of built-in split {split} are asked for, expected {expected}: change num-scenarios"
+        )
     return [BuiltinHandle(split, index) for index in range(count)]
 
 
