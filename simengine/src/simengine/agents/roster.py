@@ -42,6 +42,7 @@ class Roster:
         right_of_way: who goes first where paths conflict; None leaves it to who is foreseen to be there first.
         ego_row: index of the path the ego is expected to follow, -1 if it is not known.
         walks: (A,) bool, who follows the log but stops for vehicles in the way; None for nobody.
+        bold: (A,) bool, who of these stops for standing vehicles only; None for nobody.
         waits: where drivers wait as they did in the log.
         gone: (A,) frame from which on a vehicle that stands is not there any more; None keeps all.
         signs: where paths meet stop signs.
@@ -55,6 +56,7 @@ class Roster:
     right_of_way: RightOfWay | None = None
     ego_row: int = -1
     walks: np.ndarray | None = None
+    bold: np.ndarray | None = None
     waits: Waits = NO_WAITS
     gone: np.ndarray | None = None
     signs: Signs = NO_SIGNS
@@ -65,7 +67,7 @@ def make_roster(scenario: Scenario, seed: int = 0) -> Roster:
 
     Vehicles that move forward drive along their own track and then along the lanes; vehicles that never
     move stand; everyone else replays, and so do the vehicles named in `scenario.tags["scripted"]`. Pedestrians and
-    cyclists stop for vehicles.
+    cyclists stop for vehicles, the scripted ones only for vehicles that stand.
 
     Args:
         scenario: the scenario.
@@ -98,6 +100,7 @@ def make_roster(scenario: Scenario, seed: int = 0) -> Roster:
         rules,
         ego_row,
         np.isin(log.types, (AgentType.PEDESTRIAN, AgentType.CYCLIST)),
+        np.isin(log.ids, scenario.tags.get("scripted", ())),
         find_waits(scenario, paths[: len(owners)], owners),
         _gone(scenario, role),
         replace(signs, s=before_conflicts(signs.row, signs.s, rules.conflicts)),

@@ -114,7 +114,8 @@ class IdmTraffic:
         self._rules = flat_rules(self._roster.right_of_way or NO_RIGHT_OF_WAY)
         self._arrivals = Arrivals(scenario, self._roster, self._paths)
         self._half = 0.5 * self._log.size[:, :2]
-        types = self._log.types
+        bold, types = self._roster.bold, self._log.types
+        self._bold = np.zeros(self._log.num_agents, bool) if bold is None else bold
         self._margin = np.where(np.isin(types, STATIC_TYPES), 0.0, MOVER_MARGIN)
         self._margin[self._roster.role == Role.STAND] = 0.0
         self._yields = (types == AgentType.VEHICLE).astype(np.float64)
@@ -189,6 +190,7 @@ class IdmTraffic:
             here.pose[who],
             speed,
             self._half,
+            self._bold,
             self._vehicles(state),
             self._roster.ignore,
         )

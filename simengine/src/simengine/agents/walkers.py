@@ -20,6 +20,7 @@ KEPT_DISTANCE = 0.4
 SAME_PLACE = 1e-9
 SAME_YAW_WEIGHT = 0.25
 STANDING = 0.05
+VEHICLE_STANDS = 0.3
 LOOK_AHEAD_FRAMES = 60
 # A vehicle this close to where its log has it is no obstacle to who is where the log has him.
 AS_LOGGED = 0.5
@@ -133,7 +134,7 @@ def _way_free(pose, valid, a, moment, half, box, reach):  # type: ignore[no-unty
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def walk(pose, valid, frame, dt, who, here, speed, half, vehicles, ignore):  # type: ignore[no-untyped-def]
+def walk(pose, valid, frame, dt, who, here, speed, half, bold, vehicles, ignore):  # type: ignore[no-untyped-def]
     """Return poses (W, 3), velocities (W, 2), presence (W,) and moments of the log (W,) of walkers one frame later.
 
     Args:
@@ -145,6 +146,7 @@ def walk(pose, valid, frame, dt, who, here, speed, half, vehicles, ignore):  # t
         here: (W, 3) their poses.
         speed: (W,) their speeds [m/s].
         half: (A, 2) half length and half width [m].
+        bold: (A,) bool, who stops for standing vehicles only.
         vehicles: who may be in the way.
         ignore: (A, A + 1) bool, pairs that overlap in the log anyway.
     """
@@ -161,7 +163,9 @@ def walk(pose, valid, frame, dt, who, here, speed, half, vehicles, ignore):  # t
         for k in range(len(vehicles.owner)):
             if ignore[a, vehicles.owner[k]] or (synchronous and vehicles.as_logged[k]):
                 continue
-            box = vehicles.box[k]
+            box, vx, vy = vehicles.box[k], vehicles.velocity[k, 0], vehicles.velocity[k, 1]
+            if bold[a] and vx * vx + vy * vy > VEHICLE_STANDS**2:
+                continue
             near = reach + half[a, 0] + half[a, 1] + box[3] + box[4]
             if (box[0] - here[w, 0]) ** 2 + (box[1] - here[w, 1]) ** 2 > near * near:
                 continue
@@ -169,7 +173,7 @@ def walk(pose, valid, frame, dt, who, here, speed, half, vehicles, ignore):  # t
             if free == np.inf:
                 continue
             c, s = np.cos(here[w, 2]), np.sin(here[w, 2])
-            away = max(vehicles.velocity[k, 0] * c + vehicles.velocity[k, 1] * s, 0.0)
+            away = max(vx * c + vy * s, 0.0)
             room = max(free - KEPT_DISTANCE, 0.0)
             allowed = min(allowed, np.sqrt(away * away + 2.0 * COMFORTABLE_DECELERATION * room))
         rate = 1.0
