@@ -13,6 +13,8 @@ def pytest_sessionstart(session):
     if not cached:
         return
     compiled = [path for path in PACKAGE.rglob("*.py") if "njit" in path.read_text()]
-    if max(path.stat().st_mtime for path in compiled) > min(path.stat().st_mtime for path in cached):
+    # Another session may be throwing the same files away.
+    ages = [path.stat().st_mtime for path in cached if path.exists()]
+    if ages and max(path.stat().st_mtime for path in compiled) > min(ages):
         for path in cached:
             path.unlink(missing_ok=True)
