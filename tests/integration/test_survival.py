@@ -22,6 +22,7 @@ SIMENGINE = Path(sys.executable).with_name("simengine")
 SCENARIOS = int(os.environ.get("SURVIVAL_SCENARIOS", "12"))
 WORKERS = int(os.environ.get("SURVIVAL_WORKERS", "2"))
 PERIOD = float(os.environ.get("SURVIVAL_PERIOD", "5"))
+PATIENCE = 300.0 + 20.0 * SCENARIOS  # many times what a run takes on an idle machine [s]
 SPLIT = "common_test"
 LOST_PLANNER = "of 5: PlannerTimeoutError"
 PLANNER = '''
@@ -132,7 +133,7 @@ def num_rows(root: Path) -> int:
     return len(list(root.glob("rows/*.json")))
 
 
-def wait_for_rows(root: Path, count: int, process: subprocess.Popen, seconds: float = 300.0) -> bool:
+def wait_for_rows(root: Path, count: int, process: subprocess.Popen, seconds: float = PATIENCE) -> bool:
     """Return whether `count` scenarios were done before the driver ended."""
     deadline = time.monotonic() + seconds
     while num_rows(root) < count:
@@ -143,7 +144,7 @@ def wait_for_rows(root: Path, count: int, process: subprocess.Popen, seconds: fl
     return True
 
 
-def wait_until(happened: Callable[[], bool], process: subprocess.Popen, seconds: float = 300.0) -> None:
+def wait_until(happened: Callable[[], bool], process: subprocess.Popen, seconds: float = PATIENCE) -> None:
     """Return when it has happened, or the driver has ended."""
     deadline = time.monotonic() + seconds
     while process.poll() is None and not happened():
@@ -186,7 +187,7 @@ def test_killed_workers_planners_and_drivers_change_no_score(tmp_path, monkeypat
                 lost = errors.count(LOST_PLANNER) + 1
                 wait_until(lambda: log.read_text().count(LOST_PLANNER) >= lost, driver)  # noqa: B023
                 driver.send_signal(signal.SIGINT)
-            returned.append(driver.wait(timeout=1800))
+            returned.append(driver.wait(timeout=PATIENCE))
             reaper.stop()
             killed += reaper.killed
             errors = log.read_text()

@@ -81,7 +81,15 @@ def test_keys_that_the_original_does_not_read_have_no_effect_here_either(key):
         ("experiment=e", {"output_dir": "exp/e"}),
         ("output_dir=o/__WORKER_ID__/WE_output", {"data_output_dir": "o/WE_output/openscene_format"}),
         ("output_dir=o data_output_dir=d", {"output_dir": "o", "data_output_dir": "d"}),
-        ("distributed_mode=SCENARIO_BASED", {"worker": "ray", "gpus_per_worker": 1.0}),
+        (
+            "distributed_mode=SCENARIO_BASED",
+            {"worker": "ray", "gpus_per_worker": 1.0, "cpus_per_worker": 16.0},
+        ),
+        (
+            "distributed_mode=SCENARIO_BASED number_of_cpus_allocated_per_simulation=2",
+            {"worker": "ray", "cpus_per_worker": 2.0},
+        ),
+        ("number_of_cpus_allocated_per_simulation=2", {"worker": "sequential", "cpus_per_worker": 1.0}),
         (
             "distributed_mode=SCENARIO_BASED number_of_gpus_allocated_per_simulation=0.5",
             {"worker": "ray", "gpus_per_worker": 0.5},

@@ -122,8 +122,13 @@ def _workers(values: Values) -> dict[str, object]:
     worker, gpus = values["worker"], values["number_of_gpus_allocated_per_simulation"]
     if not worker.startswith("ray_distributed"):
         return {"worker": worker}
-    shares = {} if alone else {"gpus_per_worker": 0.0 if worker.endswith("no_torch") else gpus}
-    return {"worker": "sequential" if alone else "ray", **shares}
+    if alone:
+        return {"worker": "sequential"}
+    return {
+        "worker": "ray",
+        "gpus_per_worker": 0.0 if worker.endswith("no_torch") else gpus,
+        "cpus_per_worker": values["number_of_cpus_allocated_per_simulation"],
+    }
 
 
 def _rewards(values: Values) -> dict[str, object]:
@@ -162,7 +167,9 @@ TABLE: dict[str, Key] = {
     ),
     "data_output_dir": Key("${output_dir}/openscene_format", "", _folders),
     "number_of_gpus_allocated_per_simulation": Key(1.0, "", _workers),
-    "number_of_cpus_allocated_per_simulation": none(16, "num_workers says how many work at a time"),
+    "number_of_cpus_allocated_per_simulation": Key(
+        16.0, "workers of another kind reserve no cores: num_workers says how many there are", _workers
+    ),
     "exit_on_failure": same(
         "exit_on_failure", False, "keep_going", lambda stop: not stop,
         "the other scenarios are driven in any case; it decides about the exit code",
