@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import numpy as np
 
-from factories import make_scenario, make_tracks
+from factories import make_scenario, make_straight_map, make_tracks
 from simengine.agents.traffic import TrafficModel
 from simengine.datatypes.agents import AgentTracks, AgentType
 from simengine.datatypes.ego import EgoTrack
@@ -18,6 +19,30 @@ from simengine.scenario.scenario import Scenario
 HALF_LANE = 1.8
 DT = 0.1
 HISTORY = 15
+FRAMES = 116
+
+
+def moving(x0: float, y: float, speed: float, frames: int = FRAMES) -> np.ndarray:
+    """Return poses (frames, 3) along +x at constant speed."""
+    t = np.arange(frames) * DT
+    return np.stack([x0 + speed * t, np.full(frames, y), np.zeros(frames)], axis=1)
+
+
+def scenario_of(*poses: np.ndarray, **changes: object) -> Scenario:
+    """Return vehicles on a long straight road."""
+    tracks = make_tracks(np.stack(poses))
+    return make_scenario(frames=FRAMES, agents=tracks, map=make_straight_map(600.0), **changes)
+
+
+def parked_ego(x: float, y: float) -> Callable[[int], np.ndarray]:
+    """Return an ego that stands at one place in every frame."""
+
+    def at(frame: int) -> np.ndarray:
+        ego = np.zeros(11)
+        ego[:2] = x, y
+        return ego
+
+    return at
 
 
 def unit(angle: float) -> np.ndarray:
@@ -67,8 +92,6 @@ class Roads:
         return name
 
     def link(self, first: str, second: str) -> None:
-        from dataclasses import replace
-
         a, b = self.lanes[first], self.lanes[second]
         self.lanes[first] = replace(a, successors=(*a.successors, second))
         self.lanes[second] = replace(b, predecessors=(*b.predecessors, first))
@@ -213,6 +236,37 @@ def run_traffic(
         after = traffic.step(state)
         states.append(SimState(state.frame + 1, 0, ego(state.frame + 1), after, ego(state.frame + 1)[None]))
     return states
+
+
+def listed(scenario: Scenario, order: np.ndarray) -> Scenario:
+    """Return the same scenario with its agents listed in another order."""
+    a = scenario.agents
+    tracks = AgentTracks(
+        tuple(a.ids[i] for i in order),
+        a.types[order],
+        a.pose[order],
+        a.velocity[order],
+        a.size[order],
+        a.valid[order],
+    )
+    return replace(scenario, agents=tracks)
+
+
+def check_order(
+    scenario: Scenario, steps: int, model: Callable[[Scenario], TrafficModel], seed: int = 0
+) -> list[SimState]:
+    """Run `scenario` twice, its agents listed differently, and compare every bit of every frame."""
+    order = np.random.default_rng(seed).permutation(scenario.agents.num_agents)
+    other = listed(scenario, order)
+    one = run_traffic(model(scenario), scenario, steps)
+    two = run_traffic(model(other), other, steps)
+    for a, b in zip(one, two, strict=True):
+        assert np.array_equal(a.agents.present[order], b.agents.present)
+        assert np.array_equal(a.agents.pose[order], b.agents.pose)
+        assert np.array_equal(a.agents.velocity[order], b.agents.velocity)
+    first, second = model(scenario).forecast(one[-1], 10), model(other).forecast(two[-1], 10)
+    assert np.array_equal(first.pose[order], second.pose)
+    return one
 
 
 def overlapping_pairs(scenario: Scenario, states: list[SimState]) -> set[tuple[int, int]]:

@@ -17,7 +17,8 @@ from simengine.agents.right_of_way import RightOfWay
 STANDING_GAP, STOP_BEFORE = 1.0, 0.3
 COMMITTED, ROLLING, STANDING = 4.0, 1.0, 0.5
 GAP_BEFORE, GAP_AFTER, MERGE_HEADWAY, MERGE_DECELERATION, MERGE_SHARE = 0.8, 0.3, 1.0, 2.0, 0.75
-CLEAR_ROOM, CLEAR_TIME, QUEUE_GAP = 0.5, 8.0, 6.0
+CLEAR_ROOM, CLEAR_TIME, CLEAR_DISTANCE = 0.5, 8.0, 40.0
+QUEUE_GAP, QUEUE_SPEED = 6.0, 3.0
 
 
 @dataclass
@@ -191,10 +192,10 @@ class Giving:
 
     def queue_behind(self, area: int, side: int, own: Visit, other: Visit) -> bool:
         me = self.users[self.on[self.areas.row[area, side]]]
-        if own.inside or own.committed or self.areas.merges[area] or other.enters >= CLEAR_TIME:
+        if own.inside or own.committed or self.areas.merges[area] or other.distance >= CLEAR_DISTANCE:
             return False
         needed = self.areas.leave[area, side] - me.rear + CLEAR_ROOM
-        return own.distance < me.gap < needed and me.lead_speed < STANDING
+        return own.distance < me.gap < needed and me.lead_speed < QUEUE_SPEED
 
     def goes_first(self, area: int, side: int, own: Visit, other: Visit) -> bool:
         sign = self.rules.first[area] * (1 if side == 1 else -1)
@@ -223,7 +224,10 @@ class Giving:
         committed = me.speed > STANDING and me.speed**2 / (2 * max(room, 0.1)) > COMMITTED
         committed = committed or (past and me.speed > ROLLING)
         last = min(max(limit, me.speed), math.sqrt(me.speed**2 + 2 * a * max(leave - me.rear, 0)))
-        if distance > 0 and me.hold < enter:
+        stuck = (
+            not self.areas.merges[area] and me.lead_speed < STANDING and me.gap < leave - me.rear + CLEAR_ROOM
+        )
+        if distance > 0 and (stuck or me.hold < enter):
             return Visit(distance, False, False, math.inf, math.inf, room, me.speed)
         return Visit(
             distance,

@@ -2,8 +2,10 @@
 
 import pytest
 
+from simengine.agents.traffic import IdmTraffic, LogReplay, PdmClosedTraffic
 from simengine.config.build import check, output_dir
 from simengine.config.compose import compose_run, presets, to_yaml
+from simengine.config.protocols import traffic_model
 from simengine.errors import ConfigError
 
 
@@ -51,11 +53,24 @@ def test_unknown_keys_and_wrong_types_are_refused(override, words):
         "render.backend=none",
         "protocol.horizon=4.1",
         "metric=vibes",
+        "traffic_agents=horses",
     ],
 )
 def test_values_outside_their_choices_are_refused(override):
     with pytest.raises(ConfigError, match="expected"):
         check(compose_run([override]))
+
+
+def test_traffic_is_driven_by_whom_the_keys_say():
+    assert traffic_model(compose_run([])) is LogReplay
+    assert traffic_model(compose_run(["traffic=R"])) is IdmTraffic
+    assert traffic_model(compose_run(["traffic=R", "traffic_agents=pdm_closed"])) is PdmClosedTraffic
+
+
+def test_the_published_protocol_has_drivers_of_its_own():
+    config = compose_run(["protocol.name=worldengine_v1", "traffic=R", "traffic_agents=pdm_closed"])
+    with pytest.raises(ConfigError, match="use the protocol navsim"):
+        check(config)
 
 
 def test_unknown_preset():

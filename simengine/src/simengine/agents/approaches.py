@@ -27,7 +27,7 @@ class Approach:
         heading: direction before the junction [rad].
         turn: how far it turns there, left positive [rad].
         lane: whether it comes along a lane of the map at all.
-        ring: whether it is in a roundabout.
+        ring: whether it is in a roundabout, or comes out of one.
         stops: whether it has a stop sign.
         gives_way: whether it has a yield sign.
         signalled: whether lights control it.
@@ -110,7 +110,7 @@ def approach(
         heading=along.yaw(begin),
         turn=along.yaw(end) - along.yaw(begin),
         lane=lane is not None,
-        ring=along.at(max(enter - 2.0, 0.0)) in junctions.rings,
+        ring=lane in junctions.rings or along.at(max(enter - 2.0, 0.0)) in junctions.rings,
         stops=signed(stops),
         gives_way=signed(yields),
         signalled=junctions.is_signalled(lane) or junctions.is_signalled(before),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-# Extra clearance where paths cross or oppose each other, above the margin of `traffic.MOVER_MARGIN`; side by side in
+# Extra clearance where paths cross or oppose each other, above the margin of `crowd.MOVER_MARGIN`; side by side in
 # the same direction bodies may pass closely.
 CLEARANCE = 0.35
 ALONG = np.pi / 4

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from simengine.agents.paths import Path
-from simengine.agents.signals import STOP_BEFORE_LINE
+from simengine.agents.signals import STOP_BEFORE_LINE, Signals, must_stop
+from simengine.datatypes.lights import TrafficLights
 from simengine.geometry import se2
 from simengine.geometry.angles import wrap
 from simengine.scenario.scenario import Scenario
@@ -36,6 +37,18 @@ class Waits:
 
 NO_WAITS = Waits(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
 """Nobody waits."""
+
+
+def closed_places(
+    signals: Signals, waits: Waits, lights: TrafficLights, frame: int, dt: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the paths (L,) and arc lengths (L,) [m] of all places that must not be passed at a frame."""
+    closed = must_stop(lights.state[signals.light, min(frame, lights.state.shape[1] - 1)])
+    waiting = frame * dt < waits.until
+    return (
+        np.concatenate([signals.row[closed], waits.row[waiting]]),
+        np.concatenate([signals.s[closed], waits.s[waiting]]),
+    )
 
 
 def find_waits(scenario: Scenario, paths: Sequence[Path], owner: Sequence[int]) -> Waits:

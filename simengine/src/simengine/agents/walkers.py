@@ -67,8 +67,14 @@ def moments(pose, valid, frame, who, here):  # type: ignore[no-untyped-def]
             if k < frame and k + 1 < pose.shape[1] and valid[a, k + 1]:
                 dx, dy = pose[a, k + 1, 0] - x0, pose[a, k + 1, 1] - y0
                 squared = dx * dx + dy * dy
+                turn = (pose[a, k + 1, 2] - pose[a, k, 2] + np.pi) % (2.0 * np.pi) - np.pi
                 if squared > 0.0:
-                    f = min(max(((here[w, 0] - x0) * dx + (here[w, 1] - y0) * dy) / squared, 0.0), 1.0)
+                    f = ((here[w, 0] - x0) * dx + (here[w, 1] - y0) * dy) / squared
+                elif abs(turn) > SAME_PLACE:
+                    f = ((here[w, 2] - pose[a, k, 2] + np.pi) % (2.0 * np.pi) - np.pi) / turn
+                else:
+                    f = 1.0
+                f = min(max(f, 0.0), 1.0)
             ex, ey = here[w, 0] - x0 - f * dx, here[w, 1] - y0 - f * dy
             cost = ex * ex + ey * ey
             if cost >= best:

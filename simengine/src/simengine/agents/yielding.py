@@ -26,7 +26,9 @@ MERGE_DECELERATION = 2.0
 MERGE_GAP_SHARE = 0.75
 CLEAR_ROOM = 0.5
 CLEAR_TIME = 8.0
+CLEAR_DISTANCE = 40.0
 QUEUE_GAP = 6.0
+QUEUE_SPEED = 3.0
 
 
 class Rules(NamedTuple):
@@ -170,7 +172,9 @@ def _visit(rules, c, side, user_of_row, users, i, acceleration):  # type: ignore
             room = near
     committed = v * v > 2.0 * COMMITTED_DECELERATION * max(room, 0.1) and v > STANDING
     committed = committed or (past and v > ROLLING)
-    if not inside and users.hold[i] < rules.enter[c, side]:
+    # Who could not leave the area again claims it no more than who does not get there.
+    stuck = not rules.merges[c] and users.lead_speed[i] < STANDING and users.gap[i] < to_leave + CLEAR_ROOM
+    if not inside and (stuck or users.hold[i] < rules.enter[c, side]):
         return to_enter, inside, False, np.inf, np.inf, room, v
     enters = travel_time(to_enter, v, acceleration, limit)
     leaves = travel_time(to_leave, v, acceleration, limit)
@@ -273,10 +277,10 @@ def yielding(rules, user_of_row, users, drivers, idm):  # type: ignore[no-untype
             goes = _goes_first(rules, c, side, own[3], other[3])
             found = _has_to_wait(own, other, goes, rules.merges[c], users.speed[j])
             behind = j
-            if found == 0 and not own[1] and not own[2] and not rules.merges[c] and other[3] < CLEAR_TIME:
+            if found == 0 and not own[1] and not own[2] and not rules.merges[c] and other[0] < CLEAR_DISTANCE:
                 # Whoever could not leave the area again for the queue behind it does not enter it.
                 beyond = rules.leave[c, side] - users.s[i] + users.half_length[i] + CLEAR_ROOM
-                if own[0] < users.gap[i] < beyond and users.lead_speed[i] < STANDING:
+                if own[0] < users.gap[i] < beyond and users.lead_speed[i] < QUEUE_SPEED:
                     found, behind = SOFT, users.lead[i]
             if found:
                 who[used], whom[used], kind[used] = i, behind, found

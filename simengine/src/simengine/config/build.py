@@ -20,7 +20,7 @@ from simengine.bridge.files.folder import RunFolder
 from simengine.bridge.in_process import InProcessClient
 from simengine.bridge.planner import Planner, PlannerConnection
 from simengine.config.openscene import check_openscene, make_openscene, openscene_folder
-from simengine.config.protocols import check_protocol, make_protocol, settled
+from simengine.config.protocols import check_protocol, make_protocol, settled, traffic_model
 from simengine.config.recovery import DRIVERS, recovery_params, recovery_source
 from simengine.config.rewards import check_rewards, make_recorder
 from simengine.config.schema import RunConfig
@@ -130,7 +130,7 @@ def build_worker(config: RunConfig) -> Worker:
     simulation = Simulation(
         protocol,
         protocol.rules.trackers[config.controller](),
-        protocol.rules.traffic[config.traffic],
+        traffic_model(config),
         renderer,
         nuplan_rig(config.render.width_px, config.render.height_px, distortion=config.render.distortion),
     )

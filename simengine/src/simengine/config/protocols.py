@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields, replace
 
+from simengine.agents.traffic import IdmTraffic, PdmClosedTraffic, TrafficModel
 from simengine.config.schema import ProtocolConfig, RunConfig
 from simengine.errors import ConfigError
+from simengine.scenario.scenario import Scenario
 from simengine.sim.protocol import Protocol, protocol_of
+
+TRAFFIC_AGENTS = ("idm", "pdm_closed")
 
 
 def make_protocol(config: RunConfig) -> Protocol:
@@ -38,6 +43,13 @@ def settled(config: RunConfig) -> RunConfig:
     )
 
 
+def traffic_model(config: RunConfig) -> Callable[[Scenario], TrafficModel]:
+    """Return what makes the traffic of a run: scenario at the simulation rate -> model."""
+    if config.traffic == "R" and config.traffic_agents == "pdm_closed":
+        return PdmClosedTraffic
+    return make_protocol(config).rules.traffic[config.traffic]
+
+
 def check_protocol(config: RunConfig) -> None:
     """Raise `ConfigError` if the protocol has no such traffic or controller."""
     rules = make_protocol(config).rules
@@ -50,3 +62,12 @@ def check_protocol(config: RunConfig) -> None:
             raise ConfigError(
                 f"{key} is {value!r}, expected one of {', '.join(known)} in the protocol {config.protocol.name}"
             )
+    if config.traffic_agents not in TRAFFIC_AGENTS:
+        raise ConfigError(
+            f"traffic_agents is {config.traffic_agents!r}, expected one of {', '.join(TRAFFIC_AGENTS)}"
+        )
+    if config.traffic_agents != "idm" and rules.traffic.get("R") is not IdmTraffic:
+        raise ConfigError(
+            f"traffic_agents is {config.traffic_agents!r} in the protocol {config.protocol.name}, expected idm: it has "
+            "drivers of its own; use the protocol navsim"
+        )

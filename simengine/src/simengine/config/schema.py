@@ -111,7 +111,8 @@ class RunConfig:
         output_dir: where results go; None for experiments/closed_loop_exps/<model_name>/<split>_<traffic>.
         data_output_dir: where output in the original's format goes; None for a place below the output folder.
         ego: planner, log_replay, constant_velocity, brake, idm, pdm_closed, expert or recovery.
-        traffic: NR (log replay) or R (reactive IDM).
+        traffic: NR (log replay) or R (reactive).
+        traffic_agents: who drives the vehicles of reactive traffic: idm or pdm_closed.
         controller: lqr or perfect; None for that of the protocol.
         metric: scoring mode (navsim_v1, corrected or worldengine_v1), or none; None for that of the protocol.
         worker: sequential, processes (of this machine) or ray.
@@ -133,6 +134,7 @@ class RunConfig:
     data_output_dir: str | None = None
     ego: str = "planner"
     traffic: str = "NR"
+    traffic_agents: str = "idm"
     controller: str | None = None
     metric: str | None = None
     worker: str = "sequential"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from simengine.agents.traffic import LogReplay
+from simengine.agents.worldengine.traffic import WorldEngineTraffic
 from simengine.datatypes.agents import AgentType
 from simengine.datatypes.ego import STATE_SIZE, StateIndex
 from simengine.datatypes.plan import Plan
@@ -133,7 +134,7 @@ def _plan_steps(dt: float) -> int:
 
 WORLDENGINE_RULES = LoopRules(
     trackers={"perfect": PlanAsDriven, "lqr": LqrInside},
-    traffic={"NR": LogReplay},
+    traffic={"NR": LogReplay, "R": WorldEngineTraffic},
     metric="worldengine_v1",
     rewards="worldengine_v1",
     absent=ABSENT,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from simengine.datatypes.map import LineKind
+from simengine.datatypes.map import AreaKind, LineKind
 from simengine.geometry import polyline
 from simengine.world.map_builder import MapBuilder
 from simengine.world.places.junction import CROSSWALK_OFFSET
@@ -15,6 +15,7 @@ from simengine.world.roads import LANE_WIDTH, Road
 RING_WIDTH = 5.0
 RING_LIMIT = 7.0
 ARM_LENGTH = 120.0
+ISLAND_MARGIN = 1.5
 # Half the angle between where an arm leaves the ring and where it joins it [rad].
 OPENING = 0.52
 
@@ -34,8 +35,7 @@ def roundabout(rng: np.random.Generator, exits: int | None = None) -> Place:
     arms = [_arm(builder, k, angle, radius, limit) for k, angle in enumerate(angles)]
     ring = [_segment(builder, k, angles, radius) for k in range(count)]
     give_way = tuple(_connect(builder, k, arms, ring, radius) for k in range(count))
-    inner = radius - 0.5 * RING_WIDTH
-    builder.add_line(LineKind.SOLID, arc(np.array([inner, 0.0]), 0.5 * np.pi, inner, 2.0 * np.pi))
+    _island(builder, radius - 0.5 * RING_WIDTH)
     return Place(
         "roundabout",
         builder.build(),
@@ -85,6 +85,14 @@ def _connect(builder: MapBuilder, k: int, arms: list[Road], ring: list[Road], ra
     outside = np.hypot(*line.T) > radius + 0.5 * RING_WIDTH + 1.0
     builder.add_stop_line(entry, float(polyline.arc_length(line)[outside][-1]), "yield")
     return inbound
+
+
+def _island(builder: MapBuilder, radius: float) -> None:
+    """The edge of the island, and pavement on it, so that nobody builds a house there."""
+    start = np.array([radius, 0.0])
+    builder.add_line(LineKind.SOLID, arc(start, 0.5 * np.pi, radius, 2.0 * np.pi))
+    kerb = radius - ISLAND_MARGIN
+    builder.add_area(AreaKind.WALKWAY, arc(np.array([kerb, 0.0]), 0.5 * np.pi, kerb, 2.0 * np.pi)[:-1])
 
 
 def _route(leave: int) -> tuple[str, ...]:
