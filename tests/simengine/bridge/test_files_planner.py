@@ -16,12 +16,11 @@ from bridge_factories import MemoryPlanner
 from files_factories import busy_scenario, make_client, make_files_worker
 from files_reference import FRAMES_PER_SCENE, ReferenceSimulator, make_frame
 from simengine.bridge.files.folder import RunFolder
-from simengine.bridge.files.scene import AXLE_HEIGHT
 from simengine.bridge.files.server import FilesServer, FilesServerSettings
 from simengine.datatypes.observation import Observation
 from simengine.datatypes.plan import Plan
+from simengine.datatypes.vehicle import AXLE_HEIGHT
 from simengine.errors import BridgeError, PlannerTimeoutError, RemotePlannerError
-from simengine.render import rig
 from simengine.scenario.restricted_pickle import load_pickle
 
 
@@ -139,10 +138,6 @@ def test_observations_say_what_the_frames_say(tmp_path):
         assert abs(int(o.images["CAM_F0"].mean()) - 20 * (k + 3)) <= 1
         assert (o.cameras[1].width_px, o.cameras[1].height_px) == (64, 36)
         np.testing.assert_allclose(o.cameras[1].ego_from_cam[:3, 3], [1.67, 0.1, 1.52 + AXLE_HEIGHT])
-
-
-def test_our_ego_frame_lies_on_the_ground_by_the_same_height_everywhere():
-    assert AXLE_HEIGHT == rig.AXLE_HEIGHT
 
 
 def test_our_simulator_and_our_planner_meet_in_a_folder(tmp_path):

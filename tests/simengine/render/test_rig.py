@@ -3,10 +3,12 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 
 from factories import shared_data
+from simengine.datatypes.vehicle import AXLE_HEIGHT
 from simengine.geometry.se3 import rotation_from_quaternion
-from simengine.render.rig import AXLE_HEIGHT, CHANNELS, nuplan_rig
+from simengine.render.rig import CHANNELS, nuplan_rig
 
 
 def test_eight_cameras_look_where_their_names_say():
@@ -40,3 +42,11 @@ def test_rig_is_close_to_a_real_calibration():
         assert np.degrees(np.arccos(rotation[:, 2] @ camera.ego_from_cam[:3, 2])) < 1.5
         shift = camera.ego_from_cam[:3, 3] - np.array(real["camera2ego_translation"]) - [0, 0, AXLE_HEIGHT]
         assert np.abs(shift).max() < 0.05
+
+
+def test_real_cars_stand_on_the_ground_of_our_ego_frame():
+    frame = json.loads(shared_data("data", "nuplan_cameras", "frames.json").read_text())["frames"][0]
+    boxes = np.array(frame["boxes"]["values"])  # x, y, z, width, length, height, yaw from the rear axle
+    cars = boxes[(boxes[:, 4] > 3.0) & (np.hypot(boxes[:, 0], boxes[:, 1]) < 10.0)]
+    assert len(cars) >= 3
+    assert np.median(cars[:, 2] - 0.5 * cars[:, 5]) == pytest.approx(-AXLE_HEIGHT, abs=0.05)

@@ -61,6 +61,8 @@ def test_map_lights_route_and_cameras():
     # This quaternion (wxyz) turns OpenCV axes into a camera that looks along +x of the ego.
     forward = scenario.cameras[0].ego_from_cam[:3, :3] @ [0, 0, 1]
     np.testing.assert_allclose(forward, [1, 0, 0], atol=1e-12)
+    # 1.5 m above the rear axle, which is 0.38 m above the road.
+    np.testing.assert_allclose(scenario.cameras[0].ego_from_cam[:3, 3], [1.7, 0.0, 1.88])
     assert (scenario.cameras[0].width_px, scenario.cameras[0].distortion[0]) == (1920, -0.356123)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from simengine.datatypes.check import require_finite, require_shape
+from simengine.datatypes.vehicle import AXLE_HEIGHT
 
 
 @dataclass(frozen=True)
@@ -40,3 +41,10 @@ class CameraCalibration:
         """Return the calibration of the same camera with images scaled to another size."""
         scale = np.diag([width_px / self.width_px, height_px / self.height_px, 1.0])
         return replace(self, width_px=width_px, height_px=height_px, intrinsic=scale @ self.intrinsic)
+
+
+def ground_from_axle(pose: np.ndarray) -> np.ndarray:
+    """Return a pose (4, 4) in the ego frame, given one in the frame of nuPlan and the original at the rear axle."""
+    raised = np.array(pose, np.float64)
+    raised[2, 3] += AXLE_HEIGHT
+    return raised

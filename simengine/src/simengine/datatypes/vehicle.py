@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+AXLE_HEIGHT = 0.38
+"""Of the nuPlan car's rear axle above the road [m]: its annotated boxes stand that far below the axle.
+
+Our ego frame lies on the ground; nuPlan, OpenScene and the original have theirs at the height of the axle.
+"""
+
 
 @dataclass(frozen=True)
 class VehicleParams:

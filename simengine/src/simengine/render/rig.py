@@ -1,14 +1,14 @@
 """The eight-camera rig of the nuPlan vehicle.
 
 The numbers are those of the real rig, rounded. nuPlan gives camera heights above the rear axle; our ego frame
-lies on the ground, so `AXLE_HEIGHT` is added (the boxes nuPlan annotates stand that far below its origin).
+lies on the ground, so `AXLE_HEIGHT` is added.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from simengine.datatypes.camera import CameraCalibration
+from simengine.datatypes.camera import CameraCalibration, ground_from_axle
 from simengine.geometry.se3 import make_transform
 
 NATIVE_WIDTH_PX = 1920
@@ -16,7 +16,6 @@ NATIVE_HEIGHT_PX = 1080
 FOCAL_PX = 1545.0
 PRINCIPAL_POINT_PX = (960.0, 560.0)
 DISTORTION = (-0.356123, 0.172545, -0.00213, 0.000464, -0.05231)
-AXLE_HEIGHT = 0.38
 
 # Channel: yaw and pitch up [deg], then x, y, z [m] from the rear axle; order of the published data.
 _MOUNTS: tuple[tuple[str, float, float, tuple[float, float, float]], ...] = (
@@ -61,7 +60,7 @@ def nuplan_rig(
             width_px=NATIVE_WIDTH_PX,
             height_px=NATIVE_HEIGHT_PX,
             intrinsic=intrinsic,
-            ego_from_cam=make_transform(rotation, np.array([x, y, z + AXLE_HEIGHT])),
+            ego_from_cam=ground_from_axle(make_transform(rotation, np.array([x, y, z]))),
             distortion=np.array(DISTORTION if distortion else (0.0,) * 5),
         )
         cameras.append(camera.resized(width_px, height_px))

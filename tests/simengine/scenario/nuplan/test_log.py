@@ -12,6 +12,7 @@ from factories import shared_data
 from nuplan_factories import ORIGIN, PLACE
 from nuplan_log_factories import NAME, START_US, SWEEP_US, camera_row, drive, sweep_token, token, write_db
 from simengine.datatypes.agents import AgentType
+from simengine.datatypes.vehicle import AXLE_HEIGHT
 from simengine.errors import ScenarioFormatError
 from simengine.geometry.se3 import rotation_from_quaternion
 from simengine.scenario.nuplan.calibration import read_cameras
@@ -212,7 +213,7 @@ def test_cameras(tmp_path):
     np.testing.assert_allclose(front.distortion, [-0.356123, 0.172545, -0.00213, 0.000464, -0.05231])
     # Its z axis looks along x of the ego, its x axis to the right.
     np.testing.assert_allclose(front.ego_from_cam[:3, :3], [[0, 0, 1], [-1, 0, 0], [0, -1, 0]], atol=1e-12)
-    np.testing.assert_allclose(front.ego_from_cam[:3, 3], [1.67, 0.1, 1.52])
+    np.testing.assert_allclose(front.ego_from_cam[:3, 3], [1.67, 0.1, 1.52 + AXLE_HEIGHT])
     assert read_cameras(opened(tmp_path, drive(60, cameras=False))) == ()
 
 
@@ -290,7 +291,8 @@ def test_a_real_rig_and_real_poses(tmp_path):
         np.testing.assert_allclose(
             camera.ego_from_cam[:3, :3], entry["camera2ego_rotation_matrix"], atol=1e-9
         )
-        np.testing.assert_array_equal(camera.ego_from_cam[:3, 3], entry["camera2ego_translation"])
+        above_axle = camera.ego_from_cam[:3, 3] - [0.0, 0.0, AXLE_HEIGHT]
+        np.testing.assert_allclose(above_axle, entry["camera2ego_translation"], atol=1e-12)
         np.testing.assert_array_equal(camera.intrinsic, entry["intrinsic"])
     ego = log.ego(log.sweeps.tokens)
     np.testing.assert_array_equal(log.sweeps.timestamps_us, [f["timestamp_us"] for f in real["frames"]])

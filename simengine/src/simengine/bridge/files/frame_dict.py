@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from simengine.bridge.files.past import planner_keys
-from simengine.bridge.files.scene import AXLE_HEIGHT, Moment, SceneLabels
+from simengine.bridge.files.scene import Moment, SceneLabels
 from simengine.datatypes.agents import AgentType
 from simengine.datatypes.camera import CameraCalibration
 from simengine.datatypes.observation import DrivingCommand
+from simengine.datatypes.vehicle import AXLE_HEIGHT
 from simengine.geometry.se2 import rotate, to_local
 from simengine.geometry.se3 import (
     make_transform,

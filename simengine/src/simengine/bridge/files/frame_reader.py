@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simengine.bridge.files.scene import AXLE_HEIGHT
-from simengine.datatypes.camera import CameraCalibration
+from simengine.datatypes.camera import CameraCalibration, ground_from_axle
 from simengine.datatypes.observation import Observation
 from simengine.datatypes.vehicle import VehicleParams
 from simengine.errors import BridgeError, SimEngineError
@@ -99,8 +98,8 @@ def ego_pose(frame: dict) -> np.ndarray:
 
 
 def _calibration(name: str, entry: dict, width_px: int, height_px: int) -> CameraCalibration:
-    translation = np.array(entry["sensor2lidar_translation"], np.float64)
-    translation[2] += AXLE_HEIGHT
+    rotation = np.asarray(entry["sensor2lidar_rotation"], np.float64)
+    translation = np.asarray(entry["sensor2lidar_translation"], np.float64)
     distortion = np.zeros(5)
     given = np.asarray(entry.get("distortion", ()), np.float64).ravel()[:5]
     distortion[: len(given)] = given
@@ -109,7 +108,7 @@ def _calibration(name: str, entry: dict, width_px: int, height_px: int) -> Camer
         width_px=width_px,
         height_px=height_px,
         intrinsic=np.asarray(entry["cam_intrinsic"], np.float64),
-        ego_from_cam=make_transform(np.asarray(entry["sensor2lidar_rotation"], np.float64), translation),
+        ego_from_cam=ground_from_axle(make_transform(rotation, translation)),
         distortion=distortion,
     )
 

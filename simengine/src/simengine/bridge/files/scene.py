@@ -11,8 +11,6 @@ from simengine.datatypes.camera import CameraCalibration
 from simengine.datatypes.vehicle import VehicleParams
 
 NO_VARIANT = "000"
-# Our ego frame lies on the ground, that of nuPlan and the original at the height of the rear axle.
-AXLE_HEIGHT = 0.38
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simengine.datatypes.camera import CameraCalibration
+from simengine.datatypes.camera import CameraCalibration, ground_from_axle
 from simengine.errors import ScenarioFormatError
 from simengine.geometry.se3 import make_transform, rotation_from_quaternion
 from simengine.scenario.restricted_pickle import loads_pickle
@@ -25,8 +25,6 @@ _LISTS = tuple(
 
 def read_cameras(log: NuplanLog) -> tuple[CameraCalibration, ...]:
     """Return the cameras of a log: front, left, right, back; none if it lists none.
-
-    `ego_from_cam` is as logged: relative to the rear axle, whose height above the road is not subtracted.
 
     Raises:
         ScenarioFormatError: a calibration is no plain data or malformed.
@@ -56,7 +54,9 @@ def _camera(source: str, channel: str, *values: object) -> CameraCalibration:
             int(width),
             int(height),
             intrinsic.reshape(3, 3),
-            make_transform(rotation_from_quaternion(rotation.reshape(4)), translation.reshape(3)),
+            ground_from_axle(
+                make_transform(rotation_from_quaternion(rotation.reshape(4)), translation.reshape(3))
+            ),
             _five(distortion),
         )
     except (TypeError, ValueError) as error:

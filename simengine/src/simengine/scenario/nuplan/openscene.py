@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simengine.datatypes.camera import CameraCalibration
+from simengine.datatypes.camera import CameraCalibration, ground_from_axle
 from simengine.errors import ScenarioFormatError
 from simengine.geometry.se3 import make_transform, rotation_from_quaternion
 from simengine.scenario.restricted_pickle import load_pickle
@@ -97,4 +97,5 @@ def _camera(name: str, entry: Mapping, ego_from_lidar: np.ndarray) -> CameraCali
     given = np.asarray(entry.get("distortion", ()), np.float64).ravel()[:5]
     distortion[: len(given)] = given
     intrinsic = np.array(entry["cam_intrinsic"], np.float64)
-    return CameraCalibration(name, *_IMAGE_SIZE, intrinsic, ego_from_lidar @ lidar_from_cam, distortion)
+    ego_from_cam = ground_from_axle(ego_from_lidar @ lidar_from_cam)
+    return CameraCalibration(name, *_IMAGE_SIZE, intrinsic, ego_from_cam, distortion)
