@@ -19,6 +19,7 @@ from simengine.render.distortion import Warp, make_warp
 from simengine.render.gaussians import FlatGaussians
 from simengine.render.lift import lift
 from simengine.render.lift_agents import lift_agent
+from simengine.render.posed import PosedScene, split_sky
 from simengine.render.scene import SplatNode, SplatScene, agent_node, compose_posed, light_node
 from simengine.scenario.scenario import Scenario
 
@@ -33,6 +34,7 @@ class _Loaded:
     scene: SplatScene
     static: FlatGaussians
     extra_agents: dict[str, SplatNode] = field(default_factory=dict)
+    apart: tuple[FlatGaussians, FlatGaussians] | None = None
 
 
 class SceneRenderer:
@@ -121,6 +123,18 @@ class SceneRenderer:
         poses = np.array([world_from_ego @ camera.ego_from_cam for camera in cameras]).reshape(-1, 4, 4)
         poses[:, :3, 3] -= loaded.scene.origin
         return self._backend.render((loaded.static, moving), cameras, poses, want_depth)
+
+    def posed(self, ego_pose: np.ndarray, agents: AgentStates, frame_time: int) -> PosedScene:
+        """Return what is around the ego in the loaded scenario, the sky apart; arguments as in `draw`."""
+        loaded = self._current
+        if loaded is None:
+            raise RenderBackendError("the renderer has no scenario, expected one: call load() before posed()")
+        if loaded.apart is None:
+            loaded.apart = split_sky(loaded.scene)
+        moving = compose_posed(*_posed(loaded, agents, frame_time))
+        scene_from_ego = transform_from_pose(np.asarray(ego_pose, dtype=np.float64))
+        scene_from_ego[:3, 3] -= loaded.scene.origin
+        return PosedScene(*loaded.apart, moving, scene_from_ego)
 
     def _warp(self, camera: CameraCalibration) -> Warp:
         key = b"".join(

@@ -10,23 +10,21 @@ from simengine.datatypes.agents import AgentStates
 from simengine.datatypes.lidar import LidarCloud
 from simengine.datatypes.vehicle import VehicleParams
 from simengine.errors import ConfigError
-from simengine.render.gaussians import FlatGaussians
 from simengine.render.lidar.caster import RayCaster, Returns
 from simengine.render.lidar.cpu_caster import CpuCaster
 from simengine.render.lidar.pattern import LidarPattern, make_rays, nuplan_lidars
 from simengine.render.lidar.torch_caster import TorchCaster
+from simengine.render.posed import PosedScene
 
 LIDAR_NAMES = ("none", "nuplan")
 _FULL = 255.0
 
 
-class Posed(Protocol):
+class Stage(Protocol):
     """What knows the scene of the loaded scenario, such as `SceneRenderer`."""
 
-    def surfaces(
-        self, ego_pose: np.ndarray, agents: AgentStates, frame_time: int
-    ) -> tuple[FlatGaussians, FlatGaussians, np.ndarray]:
-        """Return what does not move, without sky, what does, and `scene_from_ego` (4, 4)."""
+    def posed(self, ego_pose: np.ndarray, agents: AgentStates, frame_time: int) -> PosedScene:
+        """Return what is around the ego."""
         ...
 
 
@@ -34,13 +32,13 @@ class LidarScanner:
     """Scans one scenario after another with the lidars of one vehicle.
 
     Args:
-        scene: poses the scenario that is loaded.
+        stage: poses the scenario that is loaded.
         pattern: the lidars.
         caster: follows their rays.
     """
 
-    def __init__(self, scene: Posed, pattern: LidarPattern, caster: RayCaster) -> None:
-        self._scene, self._pattern, self._caster = scene, pattern, caster
+    def __init__(self, stage: Stage, pattern: LidarPattern, caster: RayCaster) -> None:
+        self._stage, self._pattern, self._caster = stage, pattern, caster
         self._rays = make_rays(pattern)
 
     def scan(self, ego_pose: np.ndarray, agents: AgentStates, frame_time: int) -> LidarCloud:
@@ -51,8 +49,8 @@ class LidarScanner:
             agents: everyone who exists now.
             frame_time: frame of the scenario whose light states are shown.
         """
-        still, moving, scene_from_ego = self._scene.surfaces(ego_pose, agents, frame_time)
-        return self.merge(self._caster.cast((still, moving), scene_from_ego))
+        posed = self._stage.posed(ego_pose, agents, frame_time)
+        return self.merge(self._caster.cast((posed.solid, posed.moving), posed.scene_from_ego))
 
     def merge(self, returns: Returns) -> LidarCloud:
         """Return the cloud of what came back."""
@@ -68,13 +66,13 @@ class LidarScanner:
 
 
 def make_scanner(
-    name: str, scene: Posed, vehicle: VehicleParams, device: str = "cpu", threads: int | None = None
+    name: str, stage: Stage, vehicle: VehicleParams, device: str = "cpu", threads: int | None = None
 ) -> LidarScanner | None:
-    """Return what scans `scene` with the pattern called `name`, None for `none`.
+    """Return what scans `stage` with the pattern called `name`, None for `none`.
 
     Args:
         name: one of `LIDAR_NAMES`.
-        scene: such as a `SceneRenderer`.
+        stage: such as a `SceneRenderer`.
         vehicle: carries the sensors.
         device: `cpu`, or a torch device such as `cuda`.
         threads: of the cpu; None for all cores.
@@ -85,5 +83,5 @@ def make_scanner(
         raise ConfigError(f"the lidar is {name!r}, expected one of {', '.join(LIDAR_NAMES)}")
     pattern = nuplan_lidars()
     if device == "cpu":
-        return LidarScanner(scene, pattern, CpuCaster(pattern, vehicle, threads))
-    return LidarScanner(scene, pattern, TorchCaster(pattern, vehicle, device))
+        return LidarScanner(stage, pattern, CpuCaster(pattern, vehicle, threads))
+    return LidarScanner(stage, pattern, TorchCaster(pattern, vehicle, device))
