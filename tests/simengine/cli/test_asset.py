@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from asset_factories import SKY, moving_dict, node_dict, write_checkpoint
+from simengine.cli.main import main
+from simengine.errors import AssetError
+from simengine.render.assets.formats import find_asset, read_asset, write_asset
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    nodes = {
+        "background": node_dict(count=400, recon2world_translation=[10.0, 20.0, 30.0]),
+        "skybox": node_dict(SKY, count=30),
+        "object_0_abc": moving_dict(
+            np.array([[1.0, 2, 3], [2, 2, 3], [0, 0, 1e5]]), [[1, 0, 0, 0]] * 3, count=20
+        ),
+        "walker": node_dict("DeformableSubModel"),
+    }
+    return write_checkpoint(tmp_path, "place", nodes)
+
+
+def said(capsys, *words) -> tuple[int, str, str]:
+    code = main(["asset", *map(str, words)])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_info_lists_every_node(checkpoint, capsys):
+    code, out, _ = said(capsys, "info", checkpoint.parent.parent)
+    assert code == 0
+    for word in ("background", "skybox", "object_0_abc", "2 of 3", "400", "450", "(10.00, 20.00, 30.00)"):
+        assert word in out
+
+
+def test_convert_and_back(checkpoint, tmp_path, capsys):
+    code, out, _ = said(capsys, "convert", checkpoint, tmp_path / "place.npz")
+    assert code == 0 and "MiB" in out
+    asset = read_asset(tmp_path / "place.npz")
+    assert [node.name for node in asset.nodes] == ["background", "skybox", "object_0_abc"]
+    code, out, _ = said(capsys, "convert", tmp_path / "place.npz", tmp_path / "place.ply")
+    assert code == 0 and "1 objects have no place" in out
+    assert read_asset(tmp_path / "place.ply").num_gaussians == 430
+    words = (checkpoint, tmp_path / "car.ply", "--node", "object_0_abc")
+    assert said(capsys, "convert", *words)[0] == 0
+    assert read_asset(tmp_path / "car.ply").num_gaussians == 20
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "sentence"),
+    [
+        ("a.ckpt", [], ".ckpt is only read, expected .npz or .ply"),
+        ("a.splat", [], "ends in '.splat', expected one of .ckpt, .ply, .npz"),
+        ("a.npz", ["--node", "x"], "holds all nodes"),
+        ("a.ply", ["--node", "x"], "nothing to write for node 'x'"),
+    ],
+)
+def test_what_cannot_be_written_is_one_sentence(checkpoint, tmp_path, capsys, target, options, sentence):
+    code, _, err = said(capsys, "convert", checkpoint, tmp_path / target, *options)
+    assert code == 1 and sentence in err and err.startswith("simengine asset: ")
+    assert not (tmp_path / target).exists()
+
+
+def test_check_says_which_file_and_why(checkpoint, tmp_path, capsys):
+    code, out, _ = said(capsys, "check", checkpoint)
+    assert code == 0 and "good, 3 nodes, 450 Gaussians" in out
+    cut = tmp_path / "cut.ckpt"
+    cut.write_bytes(checkpoint.read_bytes()[:2000])
+    (tmp_path / "code.ckpt").write_bytes(b"cposix\nsystem\n(S'touch ran'\ntR.")
+    code, out, err = said(capsys, "check", cut, checkpoint, tmp_path / "code.ckpt", tmp_path / "no.npz")
+    assert code == 1 and out.count("good") == 1
+    lines = err.strip().splitlines()
+    assert [line.split(":")[0].rsplit("/", 1)[-1] for line in lines] == ["cut.ckpt", "code.ckpt", "no.npz"]
+
+
+def test_check_mentions_doubts(tmp_path, capsys):
+    nodes = {
+        "background": node_dict(),
+        "lost_a": moving_dict(np.array([[0.0, 0, 1e5]] * 2), [[1, 0, 0, 0]] * 2),
+        "loose_b": node_dict("RigidSubModel"),
+        "huge_b": node_dict("RigidSubModel", tensors={"means": [[0.0, 0, 0], [90.0, 0, 0]]}),
+    }
+    code, out, _ = said(capsys, "check", write_checkpoint(tmp_path, "a", nodes))
+    assert code == 0
+    for sentence in ("lost_a is absent in all", "loose_b has no log poses", "huge_b is 88 m long", "track b"):
+        assert sentence in out
+
+
+def test_assets_are_found_by_id(checkpoint, tmp_path):
+    asset = read_asset(checkpoint)
+    assert find_asset(tmp_path, "place") == checkpoint == find_asset(tmp_path, "place-001")
+    assert find_asset(tmp_path, "elsewhere") is None
+    write_asset(tmp_path / "assets" / "inner.npz", asset)
+    write_asset(tmp_path / "own-002.ply", asset)
+    assert find_asset(tmp_path, "inner").name == "inner.npz"
+    assert find_asset(tmp_path, "own-002").name == "own-002.ply"
+    with pytest.raises(AssetError, match=r"expected the folder of one asset"):
+        read_asset(tmp_path / "assets")
