@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from simengine import __version__
-from simengine.cli import convert, explain, export, generate, keys, merge, report, run, score
+from simengine.cli import asset, convert, explain, export, generate, keys, merge, report, run, score
 from simengine.entry import run_command
 
 COMMANDS = {
@@ -17,6 +17,7 @@ COMMANDS = {
     "merge": merge,
     "export": export,
     "convert": convert,
+    "asset": asset,
     "generate": generate,
     "keys": keys,
 }
