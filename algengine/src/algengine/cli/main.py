@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from algengine import __version__
-from algengine.cli import cache, export, labels, rare_cases, serve, train, vocabulary
+from algengine.cli import cache, compare, export, labels, rare_cases, serve, train, vocabulary
 from simengine.entry import run_command
 
 COMMANDS = {
@@ -17,6 +17,7 @@ COMMANDS = {
     "labels": labels,
     "cache": cache,
     "rare-cases": rare_cases,
+    "compare": compare,
 }
 
 

@@ -33,7 +33,6 @@ SHARES = (
     *NAVSIM_SUB_SCORES,
     *(name + stage for stage in STAGES for name in NAVSIM_SUB_SCORES),
     "score",
-    "pdm_score",
     "success",
 )
 DISTANCES = ("ade_4s", "fde_4s")
