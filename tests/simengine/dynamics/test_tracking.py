@@ -6,8 +6,8 @@ import pytest
 from simengine.datatypes.ego import STATE_SIZE, StateIndex
 from simengine.datatypes.plan import Plan
 from simengine.datatypes.vehicle import VehicleParams
-from simengine.dynamics.tracking import LqrTracking, PerfectTracking, make_tracker, plan_poses
-from simengine.errors import ConfigError, PlanError
+from simengine.dynamics.tracking import LqrTracking, PerfectTracking, plan_poses
+from simengine.errors import PlanError
 from simengine.geometry import se2
 
 
@@ -63,8 +63,3 @@ def test_a_plan_that_is_too_short_is_refused():
 def test_malformed_plans_are_refused(poses, dt, words):
     with pytest.raises(PlanError, match=words):
         Plan(poses, dt)
-
-
-def test_unknown_tracker():
-    with pytest.raises(ConfigError, match="expected one of"):
-        make_tracker("magic")

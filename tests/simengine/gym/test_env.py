@@ -12,15 +12,14 @@ import simengine.gym
 from factories import make_scenario, make_tracks
 from gym_factories import drive, make_env, write_scenarios
 from simengine.agents.simple import LogReplayPolicy
-from simengine.agents.traffic import LogReplay
-from simengine.datatypes.plan import Plan
-from simengine.dynamics.tracking import make_tracker
+from simengine.config.build import build_worker
+from simengine.config.schema import ProtocolConfig, RecordConfig, RenderConfig, RunConfig
+from simengine.datatypes.agents import AgentType
 from simengine.errors import ConfigError, PlanError, ScenarioFormatError
 from simengine.gym.actions import arc_vocabulary
-from simengine.metrics.episode import SUB_SCORES, score_record
-from simengine.sim.loop import Simulation
-from simengine.sim.protocol import Protocol
-from simengine.sim.record import make_record
+from simengine.metrics.episode import SUB_SCORES
+from simengine.scenario.splits import load_index
+from simengine.sim.protocol import WORLDENGINE_V1, Protocol
 
 SMALL = {"width_px": 32, "height_px": 18}
 KEEP_LANE = np.array([0.0, 0.0], np.float32)
@@ -65,29 +64,97 @@ def test_the_checker_passes_with_every_view_and_reactive_traffic(view, tmp_path)
     assert picture.std() > 5  # something is on it
 
 
-@pytest.mark.parametrize("controller", ["lqr", "perfect"])
-def test_plans_drive_exactly_as_in_the_simulation(controller, tmp_path):
-    scenario = make_scenario()
-    env = make_env(tmp_path, scenario, action="plan", controller=controller)
+def run_of(root, folder, **keys):
+    """Return the row of `simengine run` with the logged plans on the only scenario of a split."""
+    config = RunConfig(
+        output_dir=str(folder),
+        ego="log_replay",
+        render=RenderConfig(backend="none"),
+        record=RecordConfig(cameras="none"),
+        **keys,
+    )
+    (handle,) = load_index(root / "handmade").handles()
+    return build_worker(config).run(handle)
+
+
+def crossing_pedestrian():
+    """Return someone who stands in the ego's way, and a car beside it."""
+    tracks = wall(distance=20.0)
+    return replace(tracks, types=np.array([AgentType.PEDESTRIAN], np.int8))
+
+
+@pytest.mark.parametrize("protocol", ["navsim", "worldengine_v1"])
+@pytest.mark.parametrize("traffic", ["NR", "R"])
+@pytest.mark.parametrize("controller", ["lqr", "perfect", None])
+@pytest.mark.parametrize("agents", [None, crossing_pedestrian])
+def test_plans_drive_and_score_exactly_as_in_a_run(protocol, traffic, controller, agents, tmp_path):
+    scenario = make_scenario(speed=6.0, **({"agents": agents()} if agents else {}))
+    env = make_env(
+        tmp_path,
+        scenario,
+        action="plan",
+        protocol=protocol,
+        traffic=traffic,
+        controller=controller,
+        terminate_on_violation=False,
+    )
     env.reset()
-    steps, info = drive(env, plan_actions(env))
-    simulation = Simulation(Protocol(), make_tracker(controller), LogReplay)
-    state = simulation.reset(scenario)
-    policy = LogReplayPolicy(simulation.episode.scenario)
-    plans, commands, states = [], [], []
-    for k in range(8):
-        commands.append(int(simulation.observe(state).command_history[-1]))
-        plan = Plan(policy.plan(None, state).poses.astype(np.float32), 0.1)
-        plans.append(plan)
-        states.append(simulation.step(state, plan))
-        state = simulation.finish(state, plan) if k == 7 else states[-1]
-    assert len(steps) == 8
-    np.testing.assert_array_equal(env.state.ego_trail, states[-1].ego_trail)
-    record = make_record(state, simulation.episode.scenario, Protocol(), plans, commands, "NR", 0)
-    score = score_record(record, simulation.episode.scenario)
-    assert info["score"] == score.score
-    assert info["sub_scores"] == {name: getattr(score, name) for name in SUB_SCORES}
-    assert info["is_success"] is True
+    _, info = drive(env, plan_actions(env))
+    row = run_of(
+        tmp_path,
+        tmp_path / "run",
+        protocol=ProtocolConfig(name=protocol),
+        traffic=traffic,
+        controller=controller,
+    )
+    assert row.status == "ok", row.error
+    # Actions are 32-bit numbers.
+    expected = {name: getattr(row, name) for name in SUB_SCORES}
+    assert info["sub_scores"] == pytest.approx(expected, abs=1e-6, nan_ok=True)
+    assert info["score"] == pytest.approx(row.score, abs=1e-6)
+    assert info["is_success"] == row.success
+    # Nobody on foot is there in the published protocol.
+    assert row.success == (agents is None or protocol == "worldengine_v1")
+
+
+def test_a_protocol_is_given_by_its_name_with_its_rules_and_numbers(tmp_path):
+    plain = make_env(tmp_path, protocol="worldengine_v1").simulation.protocol
+    shorter = make_env(tmp_path, protocol={"name": "worldengine_v1", "horizon": 2.0}).simulation.protocol
+    assert plain == WORLDENGINE_V1
+    assert shorter == replace(WORLDENGINE_V1, horizon=2.0)
+    assert make_env(tmp_path, protocol={"horizon": 2.0}).simulation.protocol == Protocol(horizon=2.0)
+
+
+@pytest.mark.parametrize("action", ["control", "plan", "vocabulary"])
+def test_the_checker_passes_in_the_published_protocol(action, tmp_path):
+    # An episode of one decision at 2 Hz has no comfort, and the checker takes one NaN for another value than the next.
+    settings = {"traffic": "R", "protocol": "worldengine_v1", "terminate_on_violation": False}
+    check_env(make_env(tmp_path, *two_scenarios(), action=action, **settings))
+
+
+def test_pedal_and_wheel_mean_the_same_at_every_rate(tmp_path):
+    ends = []
+    for protocol in ("navsim", "worldengine_v1"):
+        env = make_env(tmp_path, action="control", protocol=protocol, terminate_on_violation=False)
+        drive(env, np.array([-0.4, 0.05], np.float32))
+        ends.append(env.state.ego[:4])
+    np.testing.assert_allclose(*ends, atol=1e-9)
+
+
+def test_pdm_closed_may_drive_the_others(tmp_path):
+    scenario = make_scenario(agents=make_tracks(_following(8.0)))
+    ends = []
+    for agents in ("idm", "pdm_closed"):
+        env = make_env(tmp_path, scenario, traffic="R", traffic_agents=agents)
+        drive(env, KEEP_LANE)
+        ends.append(env.state.agents.pose)
+    assert np.abs(ends[0] - ends[1]).max() > 1e-3
+
+
+def _following(speed):
+    pose = np.zeros((1, 66, 3))
+    pose[0, :, 0] = -20.0 + speed * 0.1 * np.arange(66)
+    return pose
 
 
 def test_a_perfect_drive_earns_two_and_is_truncated(tmp_path):
@@ -96,9 +163,10 @@ def test_a_perfect_drive_earns_two_and_is_truncated(tmp_path):
     steps, info = drive(env, plan_actions(env))
     assert [step[2:4] for step in steps] == [(False, False)] * 7 + [(False, True)]
     rewards = [step[1] for step in steps]
-    assert sum(rewards) == pytest.approx(2.0, abs=1e-6)
+    assert sum(rewards) == pytest.approx(1.0 + info["score"], abs=1e-6)
     np.testing.assert_allclose(rewards[:-1], 1 / 8, atol=1e-6)
-    assert info["score"] == 1.0
+    # PDM-Closed gets farther than the log, which is full progress for the reward.
+    assert 0.9 < info["score"] < 1.0
     assert set(info) == {"token", "sub_scores", "score", "is_success", "blame", "reasons", "reward_terms"}
 
 
@@ -223,6 +291,12 @@ def test_a_step_after_the_end_asks_for_a_reset(tmp_path):
         ({"colour": "red"}, "colour is no setting"),
         ({"reward": {"fame": 1.0}}, "reward.fame is no setting"),
         ({"protocol": {"horizon": 4.1}}, "horizon"),
+        ({"protocol": {"speed": 4.1}}, "protocol.speed is no setting"),
+        ({"protocol": "worldengine_v2"}, "protocol.name is 'worldengine_v2', expected one of"),
+        ({"traffic": "Q"}, "traffic is 'Q', expected one of NR, R"),
+        ({"controller": "magic"}, "controller is 'magic', expected one of lqr, perfect"),
+        ({"traffic_agents": "ghosts"}, "traffic_agents is 'ghosts', expected one of idm, pdm_closed"),
+        ({"traffic_agents": "pdm_closed", "protocol": "worldengine_v1"}, "use the protocol navsim"),
         ({"cameras": ("CAM_X",)}, "CAM_X"),
         ({"width_px": 4}, "at least 16 px"),
         ({"cache_size": 0}, "at least 1"),

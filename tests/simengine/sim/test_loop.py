@@ -13,7 +13,7 @@ from simengine.dynamics.tracking import LqrTracking, PerfectTracking
 from simengine.errors import ConfigError, ScenarioFormatError
 from simengine.render.rig import nuplan_rig
 from simengine.sim.loop import Simulation
-from simengine.sim.protocol import Protocol
+from simengine.sim.protocol import WORLDENGINE_V1, Protocol, protocol_of
 from simengine.sim.record import make_record
 
 
@@ -133,3 +133,11 @@ def test_images_are_rendered_once_per_decision_with_the_agents_present():
 def test_impossible_protocols_are_refused(change):
     with pytest.raises(ConfigError, match="expected"):
         Protocol(**change)
+
+
+def test_no_protocol_has_the_name_of_one_and_the_rules_of_another():
+    for mixed in ({"name": "worldengine_v1"}, {"rules": WORLDENGINE_V1.rules}):
+        with pytest.raises(ConfigError, match="with the rules of another protocol, expected its own"):
+            Protocol(**mixed)
+    assert protocol_of("worldengine_v1") == WORLDENGINE_V1
+    assert protocol_of("worldengine_v1", horizon=2.0).rules is WORLDENGINE_V1.rules

@@ -10,7 +10,7 @@ from simengine.datatypes.ego import STATE_SIZE, StateIndex
 from simengine.datatypes.plan import Plan
 from simengine.datatypes.vehicle import VehicleParams
 from simengine.dynamics.simulate import simulate
-from simengine.errors import ConfigError, PlanError
+from simengine.errors import PlanError
 from simengine.geometry import angles
 from simengine.geometry.se2 import rotate, to_parent
 
@@ -84,11 +84,3 @@ def plan_poses(state: np.ndarray, plan: Plan, dt: float, count: int) -> np.ndarr
         axis=1,
     )
     return to_parent(state[:3], sampled)
-
-
-def make_tracker(name: str) -> Tracker:
-    """Return the tracker called `perfect` or `lqr`."""
-    trackers = {"perfect": PerfectTracking, "lqr": LqrTracking}
-    if name not in trackers:
-        raise ConfigError(f"controller is {name!r}, expected one of {sorted(trackers)}")
-    return trackers[name]()

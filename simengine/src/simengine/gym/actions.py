@@ -10,9 +10,9 @@ import numpy as np
 from simengine.agents.policy import PLAN_DT, PLAN_STEPS
 from simengine.datatypes.plan import Plan
 from simengine.datatypes.vehicle import VehicleParams
-from simengine.dynamics.tracking import Tracker, make_tracker
+from simengine.dynamics.tracking import Tracker
 from simengine.errors import PlanError
-from simengine.gym.control import ControlLimits, ControlTracking, control_plan
+from simengine.gym.control import ControlLimits, ControlTracking, control_plan, substeps
 from simengine.gym.settings import EnvSettings
 from simengine.rewards.vocabulary import Vocabulary, load_vocabulary
 
@@ -37,10 +37,10 @@ class Actions(Protocol):
 class PlanActions:
     """Poses (40, 3) x, y [m], yaw [rad] in the ego frame, 0.1 s apart."""
 
-    def __init__(self, controller: str) -> None:
+    def __init__(self, tracker: Tracker) -> None:
         high = np.tile(np.array([REACH, REACH, np.pi], np.float32), (PLAN_STEPS, 1))
         self.space = gymnasium.spaces.Box(-high, high, dtype=np.float32)
-        self.tracker = make_tracker(controller)
+        self.tracker = tracker
 
     def plan(self, action: object, state: np.ndarray, vehicle: VehicleParams) -> Plan:
         """See `Actions.plan`."""
@@ -50,9 +50,9 @@ class PlanActions:
 class VocabularyActions:
     """Row of a vocabulary."""
 
-    def __init__(self, vocabulary: Vocabulary, controller: str) -> None:
+    def __init__(self, vocabulary: Vocabulary, tracker: Tracker) -> None:
         self.space = gymnasium.spaces.Discrete(vocabulary.size)
-        self.tracker = make_tracker(controller)
+        self.tracker = tracker
         self._vocabulary = vocabulary
 
     def plan(self, action: object, state: np.ndarray, vehicle: VehicleParams) -> Plan:
@@ -72,7 +72,7 @@ class ControlActions:
         self.space = gymnasium.spaces.Box(-1.0, 1.0, (2,), np.float32)
         self.tracker = ControlTracking()
         self._limits = limits
-        self._dt = dt
+        self._dt = dt / substeps(dt)
 
     def plan(self, action: object, state: np.ndarray, vehicle: VehicleParams) -> Plan:
         """See `Actions.plan`."""
@@ -88,8 +88,9 @@ def make_actions(settings: EnvSettings) -> Actions:
     """
     if settings.action == "control":
         return ControlActions(settings.control, settings.protocol.dt)
+    tracker = settings.protocol.rules.trackers[settings.run.controller or ""]()
     if settings.action == "plan":
-        return PlanActions(settings.controller)
+        return PlanActions(tracker)
     given = settings.vocabulary
     if given is None:
         vocabulary = arc_vocabulary()
@@ -97,7 +98,7 @@ def make_actions(settings: EnvSettings) -> Actions:
         vocabulary = Vocabulary(given)
     else:
         vocabulary = load_vocabulary(given)
-    return VocabularyActions(vocabulary, settings.controller)
+    return VocabularyActions(vocabulary, tracker)
 
 
 def arc_vocabulary() -> Vocabulary:

@@ -13,6 +13,8 @@ from simengine.dynamics.bicycle import MAX_STEERING_ANGLE, advance, read_car, wr
 from simengine.errors import ConfigError, PlanError
 from simengine.geometry.se2 import to_local
 
+LONGEST_STEP = 0.1
+
 
 @dataclass(frozen=True)
 class ControlLimits:
@@ -66,9 +68,14 @@ class ControlTracking:
             raise PlanError(
                 f"the plan is a {type(plan).__name__}, expected a ControlPlan: use another tracker"
             )
-        return drive(
-            state, (plan.acceleration, plan.steering, plan.steering_rate), vehicle.wheel_base, dt, steps
-        )
+        stride, control = substeps(dt), (plan.acceleration, plan.steering, plan.steering_rate)
+        states = drive(state, control, vehicle.wheel_base, dt / stride, steps * stride)
+        return states[stride - 1 :: stride]
+
+
+def substeps(dt: float) -> int:
+    """Return in how many steps the bicycle covers `dt` [s]: none is longer than 0.1 s, or its lags overshoot."""
+    return max(int(np.ceil(dt / LONGEST_STEP - 1e-9)), 1)
 
 
 def drive(

@@ -8,7 +8,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from simengine.agents.traffic import IdmTraffic, LogReplay
+from simengine.config.protocols import traffic_model
 from simengine.datatypes.observation import Observation
 from simengine.datatypes.plan import Plan
 from simengine.datatypes.state import SimState
@@ -18,8 +18,9 @@ from simengine.gym.birdseye import draw_birdseye
 from simengine.gym.observations import make_observations
 from simengine.gym.rewards import RewardMeter, RewardTerms
 from simengine.gym.settings import make_settings
-from simengine.gym.stage import METRIC, Stage, StageLibrary
-from simengine.metrics.episode import SUB_SCORES, EpisodeScore, score_record
+from simengine.gym.stage import Stage, StageLibrary
+from simengine.metrics.episode import SUB_SCORES, EpisodeScore
+from simengine.pdm_closed.episode import score_episode
 from simengine.render.build import make_backend
 from simengine.render.renderer import SceneRenderer
 from simengine.render.rig import CHANNELS, nuplan_rig
@@ -49,7 +50,7 @@ class ClosedLoopEnv(gymnasium.Env):
 
     Args:
         render_mode: None or `rgb_array`.
-        **settings: see `EnvSettings`; `protocol`, `reward` and `control` may be dictionaries.
+        **settings: see `EnvSettings`; `protocol`, `reward` and `control` may be dictionaries, `protocol` a name.
 
     Raises:
         ConfigError: a setting is unknown or makes no sense.
@@ -170,7 +171,7 @@ class ClosedLoopEnv(gymnasium.Env):
         return Simulation(
             settings.protocol,
             self._actions.tracker,
-            {"NR": LogReplay, "R": IdmTraffic}[settings.traffic],
+            traffic_model(settings.run),
             SceneRenderer(make_backend(settings.backend, threads=1)) if draws else None,
             tuple(rig[name] for name in settings.cameras),
         )
@@ -183,7 +184,7 @@ class ClosedLoopEnv(gymnasium.Env):
         return self._observations.read(run.seen, run.state, run.stage, remaining)
 
     def _score(self, run: _Episode, final: SimState) -> EpisodeScore:
-        """Return the score of the episode as far as it was driven.
+        """Return the score of the episode as far as it was driven, as runs score it.
 
         Args:
             run: with the plans so far.
@@ -193,7 +194,7 @@ class ClosedLoopEnv(gymnasium.Env):
         driven = replace(protocol, horizon=round(len(run.plans) * protocol.decision_interval, 9))
         scenario = run.stage.scenario
         record = make_record(final, scenario, driven, run.plans, run.commands, self._settings.traffic, seed=0)
-        return score_record(record, scenario, METRIC)
+        return score_episode(record, scenario, run.stage.metric, run.stage.yardstick)
 
 
 def _final(score: EpisodeScore) -> dict[str, Any]:

@@ -7,7 +7,8 @@ The rewards of an episode add up to
     - off_road, once, after leaving the drivable area
     + score * PDM score                                 (at the end, in [0, 1])
 
-so that with weights of 1 a perfect drive earns 2 and an early crash about -1.
+so that with weights of 1 a perfect drive earns almost 2 and an early crash about -1. The reference of the first term is
+the logged ego; the PDM score is that of a run, which measures progress against PDM-Closed.
 """
 
 from __future__ import annotations

@@ -6,15 +6,15 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
+from simengine.config.protocols import check_protocol, settled
+from simengine.config.schema import ProtocolConfig, RunConfig
 from simengine.errors import ConfigError
 from simengine.gym.control import ControlLimits
-from simengine.sim.protocol import Protocol
+from simengine.sim.protocol import Protocol, protocol_of
 
 CHOICES = {
     "observation": ("state", "camera"),
     "action": ("control", "plan", "vocabulary"),
-    "traffic": ("NR", "R"),
-    "controller": ("lqr", "perfect"),
     "view": ("birdseye", "front"),
 }
 
@@ -47,9 +47,11 @@ class EnvSettings:
         observation: `state`, a vector, or `camera`, images and a short vector.
         action: `control` (acceleration and steering), `plan` (poses), or `vocabulary` (index of a fixed plan).
         traffic: `NR` replays the log, `R` reacts.
-        controller: how plans are followed: `lqr` or `perfect`; `control` drives the bicycle directly.
+        traffic_agents: who drives the vehicles of reactive traffic: `idm` or `pdm_closed`.
+        controller: how plans are followed: `lqr` or `perfect`, None for what is usual in the protocol; `control`
+            drives the bicycle directly.
         terminate_on_violation: whether a collision at fault or leaving the road ends the episode.
-        protocol: rates and lengths; the episode is truncated at its horizon.
+        protocol: rates, lengths and rules; the episode is truncated at its horizon.
         reward: weights.
         control: what the two controls at full deflection mean.
         vocabulary: plans (K, N, 3) 0.1 s apart, or a path of a .npy file; None for a small built-in one.
@@ -67,7 +69,8 @@ class EnvSettings:
     observation: str = "state"
     action: str = "control"
     traffic: str = "NR"
-    controller: str = "lqr"
+    traffic_agents: str = "idm"
+    controller: str | None = None
     terminate_on_violation: bool = True
     protocol: Protocol = field(default_factory=Protocol)
     reward: RewardWeights = field(default_factory=RewardWeights)
@@ -94,6 +97,23 @@ class EnvSettings:
                 "and one camera"
             )
 
+        check_protocol(self.run)
+
+    @property
+    def run(self) -> RunConfig:
+        """The same choices as keys of a run, what is usual in the protocol filled in."""
+        numbers = {item.name: getattr(self.protocol, item.name) for item in fields(ProtocolConfig)}
+        config = RunConfig(
+            split=self.split,
+            scenario_root=self.scenario_root,
+            num_scenarios=self.num_scenarios,
+            traffic=self.traffic,
+            traffic_agents=self.traffic_agents,
+            controller=self.controller,
+            protocol=ProtocolConfig(**numbers),
+        )
+        return settled(config)
+
     @property
     def needs_images(self) -> bool:
         """Whether observations hold images."""
@@ -101,13 +121,18 @@ class EnvSettings:
 
 
 def make_settings(values: dict) -> EnvSettings:
-    """Return settings from keyword arguments; groups may be given as dictionaries.
+    """Return settings from keyword arguments; groups may be given as dictionaries, a protocol by its name.
 
     Raises:
         ConfigError: an unknown name or a value that makes no sense.
     """
-    groups = {"protocol": Protocol, "reward": RewardWeights, "control": ControlLimits}
+    groups = {"reward": RewardWeights, "control": ControlLimits}
     values = dict(values)
+    if isinstance(values.get("protocol"), str):
+        values["protocol"] = protocol_of(values["protocol"])
+    if isinstance(values.get("protocol"), dict):
+        numbers = {"name": "navsim"} | _known(ProtocolConfig, values["protocol"], "protocol.")
+        values["protocol"] = protocol_of(**numbers)
     for name, group in groups.items():
         if isinstance(values.get(name), dict):
             values[name] = group(**_known(group, values[name], f"{name}."))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol as Interface
+from functools import cached_property
 
 import numpy as np
 
+from simengine.config.build import open_handles
 from simengine.errors import ConfigError
 from simengine.geometry.se2 import shift_forward
 from simengine.gym.settings import EnvSettings
@@ -18,25 +18,11 @@ from simengine.metrics.pdm.from_scenario import Reference, logged_reference
 from simengine.metrics.pdm.map_areas import DrivableMap, drivable_map
 from simengine.metrics.pdm.parameters import parameters_of
 from simengine.metrics.pdm.progress import raw_progress
+from simengine.pdm_closed.episode import Yardstick, scenario_reference
 from simengine.scenario.resample import resample
 from simengine.scenario.scenario import Scenario
-from simengine.scenario.splits import open_split
-from simengine.world.splits import BUILTIN_SPLITS, builtin_handles
-
-METRIC = "navsim_v1"
-
-
-class Handle(Interface):
-    """Names a scenario without loading it."""
-
-    @property
-    def token(self) -> str:
-        """Unique id."""
-        ...
-
-    def load(self) -> Scenario:
-        """Return the scenario."""
-        ...
+from simengine.sim.cast import simulated_scenario
+from simengine.sim.protocol import Protocol
 
 
 @dataclass(frozen=True)
@@ -44,40 +30,43 @@ class Stage:
     """One scenario, ready to be driven.
 
     Attributes:
-        scenario: at the simulation rate.
-        reference: whose progress is full progress.
+        scenario: at the simulation rate, without whom the protocol leaves out.
+        protocol: rates, lengths and rules.
+        metric: scoring mode.
+        reference: the logged ego, whose progress is rewarded in full.
         reference_progress: [m] over the horizon.
         drivable: polygons on which the ego may stand.
         route_lanes: ids of the lanes of the route.
     """
 
     scenario: Scenario
+    protocol: Protocol
+    metric: str
     reference: Reference
     reference_progress: float
     drivable: DrivableMap
     route_lanes: frozenset[str]
 
+    @cached_property
+    def yardstick(self) -> Yardstick:
+        """What the score measures progress by."""
+        return scenario_reference(self.scenario, self.metric, self.protocol.dt, self.protocol.num_steps + 1)
 
-def open_handles(settings: EnvSettings) -> list[Handle]:
-    """Return the scenarios of the split, in order, at most `num_scenarios`.
+
+class StageLibrary:
+    """The scenarios of a split; the last ones used stay ready.
 
     Raises:
         ConfigError: there is no such split, or it is empty.
     """
-    if settings.split in BUILTIN_SPLITS:
-        handles: list[Handle] = list(builtin_handles(settings.split))
-    else:
-        handles = list(open_split(Path(settings.scenario_root), settings.split))
-    if not handles:
-        raise ConfigError(f"the split {settings.split} is empty, expected at least one scenario")
-    return handles[: settings.num_scenarios]
-
-
-class StageLibrary:
-    """The scenarios of a split; the last ones used stay ready."""
 
     def __init__(self, settings: EnvSettings) -> None:
-        self._handles = open_handles(settings)
+        run = settings.run
+        self._handles = open_handles(run)
+        if not self._handles:
+            raise ConfigError(f"the split {settings.split} is empty, expected at least one scenario")
+        assert run.metric is not None
+        self._metric = run.metric
         self._index = {handle.token: k for k, handle in enumerate(self._handles)}
         self._protocol = settings.protocol
         self._cache_size = settings.cache_size
@@ -110,14 +99,16 @@ class StageLibrary:
 
     def _make(self, scenario: Scenario) -> Stage:
         protocol = self._protocol
-        scenario = resample(scenario, protocol.dt)
+        scenario = simulated_scenario(resample(scenario, protocol.dt), protocol.rules.absent)
         start = scenario.initial_frame
         reference = logged_reference(scenario, start, protocol.num_steps + 1, protocol.dt)
         ego = ego_geometry(reference.states[None], scenario.vehicle)
         center = shift_forward(scenario.ego.pose[start], scenario.vehicle.rear_axle_to_center)[:2]
-        radius = parameters_of(METRIC).map_radius
+        radius = parameters_of(self._metric).map_radius
         return Stage(
             scenario,
+            protocol,
+            self._metric,
             reference,
             float(raw_progress(ego, np.asarray(reference.centerline))[0]),
             drivable_map(scenario.map, center, radius),

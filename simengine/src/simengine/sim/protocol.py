@@ -8,6 +8,9 @@ from simengine.errors import ConfigError
 from simengine.sim.rules import NAVSIM_RULES, LoopRules
 from simengine.sim.worldengine import WORLDENGINE_RULES
 
+RULES = {"navsim": NAVSIM_RULES, "worldengine_v1": WORLDENGINE_RULES}
+"""The rules of each protocol that has a name, which go with no other."""
+
 
 @dataclass(frozen=True)
 class Protocol:
@@ -34,6 +37,12 @@ class Protocol:
     rules: LoopRules = NAVSIM_RULES
 
     def __post_init__(self) -> None:
+        published = RULES.get(self.name)
+        if published is not None and self.rules is not published:
+            raise ConfigError(
+                f"protocol.name is {self.name!r} with the rules of another protocol, expected its own: "
+                f"protocol_of({self.name!r}, ...) makes it whole"
+            )
         if self.dt <= 0:
             raise ConfigError(f"protocol.dt is {self.dt}, expected seconds > 0")
         for field in ("decision_interval", "horizon", "history_dt"):

@@ -15,17 +15,15 @@ import numpy as np
 from simengine.agents.expert import ExpertPolicy
 from simengine.agents.policy import EgoPolicy
 from simengine.agents.simple import LaneSpeedPolicy
-from simengine.agents.traffic import IdmTraffic, LogReplay
 from simengine.datatypes.plan import Plan
-from simengine.dynamics.tracking import LqrTracking
 from simengine.metrics.episode import EpisodeScore, score_record
 from simengine.scenario.scenario import Scenario
 from simengine.sim.loop import Simulation
 from simengine.sim.observe import command_line
-from simengine.sim.protocol import Protocol
+from simengine.sim.protocol import NAVSIM
 from simengine.sim.record import make_record
 
-TRAFFIC = {"NR": LogReplay, "R": IdmTraffic}
+TRAFFIC = tuple(NAVSIM.rules.traffic)
 COLLISION = "no_at_fault_collisions"
 
 MakePolicy = Callable[[Scenario, Simulation], EgoPolicy]
@@ -66,7 +64,8 @@ def make_naive(scenario: Scenario, simulation: Simulation) -> EgoPolicy:
 
 def try_driver(scenario: Scenario, traffic: str, make_policy: MakePolicy) -> Verdict:
     """Return how a driver gets on in `scenario` with `traffic` (`NR` or `R`)."""
-    simulation = Simulation(Protocol(), LqrTracking(), TRAFFIC[traffic])
+    rules = NAVSIM.rules
+    simulation = Simulation(NAVSIM, rules.trackers["lqr"](), rules.traffic[traffic])
     state = simulation.reset(scenario)
     policy, protocol = make_policy(scenario, simulation), simulation.protocol
     plans: list[Plan] = []
