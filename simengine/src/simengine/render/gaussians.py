@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -56,6 +56,11 @@ class FlatGaussians:
     def sh_degree(self) -> int:
         """Degree of the colour coefficients, 0 to 3."""
         return int(np.sqrt(self.sh.shape[1])) - 1
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of all arrays [bytes]."""
+        return sum(getattr(self, item.name).nbytes for item in fields(self))
 
     @classmethod
     def empty(cls) -> FlatGaussians:

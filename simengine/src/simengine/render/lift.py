@@ -6,6 +6,7 @@ The same scenario always gives the same scene; nothing but its token seeds the i
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 
 import numpy as np
 
@@ -25,8 +26,15 @@ CELL = 0.18
 MAX_CELLS = 3_000_000
 
 
-def lift(scenario: Scenario) -> SplatScene:
-    """Return a scene with ground, buildings, trees, sky, lights and one node per agent."""
+def lift(
+    scenario: Scenario, make_agent: Callable[[str, int, np.ndarray], SplatNode] = lift_agent
+) -> SplatScene:
+    """Return a scene with ground, buildings, trees, sky, lights and one node per agent.
+
+    Args:
+        scenario: its map, tracks and lights.
+        make_agent: agent id, `AgentType`, size (3,) [m] -> node of the agent.
+    """
     rng = np.random.default_rng(zlib.crc32(scenario.token.encode()))
     path = scenario.ego.pose[:, :2]
     canvas = Canvas.around(path, REACH, CELL, MAX_CELLS, max(BLOCK, 1 << (LEVELS - 1)))
@@ -49,7 +57,7 @@ def lift(scenario: Scenario) -> SplatScene:
     nodes += [SplatNode(lamp.name, _around(lamp.gaussians, origin)) for lamp in lamps]
     agents = scenario.agents
     nodes += [
-        lift_agent(agent_id, int(kind), size)
+        make_agent(agent_id, int(kind), size)
         for agent_id, kind, size in zip(agents.ids, agents.types, agents.size, strict=True)
     ]
     return SplatScene({node.name: node for node in nodes}, origin)

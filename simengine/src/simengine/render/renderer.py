@@ -6,21 +6,20 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from simengine.datatypes.agents import AgentStates
 from simengine.datatypes.camera import CameraCalibration
 from simengine.errors import RenderBackendError
-from simengine.geometry.se3 import transform_from_pose
 from simengine.render.backend import RenderBackend, RenderedRig
 from simengine.render.distortion import Warp, make_warp
 from simengine.render.gaussians import FlatGaussians
 from simengine.render.lift import lift
-from simengine.render.lift_agents import lift_agent
 from simengine.render.posed import PosedScene, split_sky
-from simengine.render.scene import SplatNode, SplatScene, agent_node, compose_posed, light_node
+from simengine.render.scene import SplatScene
+from simengine.render.stage import FlatStage, Stage
 from simengine.scenario.scenario import Scenario
 
 _MAX_WARPS = 32
@@ -30,10 +29,8 @@ _MAX_WARPS = 32
 class _Loaded:
     """A scene in use, with what follows from it."""
 
-    scenario: Scenario
-    scene: SplatScene
+    stage: Stage
     static: FlatGaussians
-    extra_agents: dict[str, SplatNode] = field(default_factory=dict)
     apart: tuple[FlatGaussians, FlatGaussians] | None = None
 
 
@@ -43,11 +40,14 @@ class SceneRenderer:
     Args:
         backend: what draws.
         cache_size: how many scenes to keep, at least 1.
-        open_scene: makes the scene of a scenario; the default lifts one from its map and tracks.
+        open_scene: makes the scene of a scenario, or its stage; the default lifts one from its map and tracks.
     """
 
     def __init__(
-        self, backend: RenderBackend, cache_size: int = 2, open_scene: Callable[[Scenario], SplatScene] = lift
+        self,
+        backend: RenderBackend,
+        cache_size: int = 2,
+        open_scene: Callable[[Scenario], SplatScene | Stage] = lift,
     ) -> None:
         self._backend = backend
         self._cache_size = max(cache_size, 1)
@@ -71,10 +71,11 @@ class SceneRenderer:
             while len(self._scenes) >= self._cache_size:
                 self._scenes.popitem(last=False)
             self._current = None
-            scene = self._open_scene(scenario)
-            self._scenes[key] = _Loaded(scenario, scene, scene.static())
+            opened = self._open_scene(scenario)
+            stage = FlatStage(scenario, opened) if isinstance(opened, SplatScene) else opened
+            self._scenes[key] = _Loaded(stage, stage.scene.static())
         self._current = self._scenes[key]
-        return self._current.scene
+        return self._current.stage.scene
 
     def render(
         self,
@@ -113,28 +114,24 @@ class SceneRenderer:
         want_depth: bool = False,
     ) -> RenderedRig:
         """Return images, and depth if wanted, of the loaded scenario for pinhole cameras."""
-        loaded = self._current
-        if loaded is None:
-            raise RenderBackendError(
-                "the renderer has no scenario, expected one: call load() before render()"
-            )
-        moving = compose_posed(*_posed(loaded, agents, frame_time))
-        world_from_ego = transform_from_pose(np.asarray(ego_pose, dtype=np.float64))
-        poses = np.array([world_from_ego @ camera.ego_from_cam for camera in cameras]).reshape(-1, 4, 4)
-        poses[:, :3, 3] -= loaded.scene.origin
+        loaded = self._loaded("render()")
+        moving = loaded.stage.moving(ego_pose, agents, frame_time)
+        scene_from_ego = _scene_from_ego(loaded.stage, ego_pose)
+        poses = np.array([scene_from_ego @ camera.ego_from_cam for camera in cameras]).reshape(-1, 4, 4)
         return self._backend.render((loaded.static, moving), cameras, poses, want_depth)
 
     def posed(self, ego_pose: np.ndarray, agents: AgentStates, frame_time: int) -> PosedScene:
         """Return what is around the ego in the loaded scenario, the sky apart; arguments as in `draw`."""
-        loaded = self._current
-        if loaded is None:
-            raise RenderBackendError("the renderer has no scenario, expected one: call load() before posed()")
+        loaded = self._loaded("posed()")
         if loaded.apart is None:
-            loaded.apart = split_sky(loaded.scene)
-        moving = compose_posed(*_posed(loaded, agents, frame_time))
-        scene_from_ego = transform_from_pose(np.asarray(ego_pose, dtype=np.float64))
-        scene_from_ego[:3, 3] -= loaded.scene.origin
-        return PosedScene(*loaded.apart, moving, scene_from_ego)
+            loaded.apart = split_sky(loaded.stage.scene)
+        moving = loaded.stage.moving(ego_pose, agents, frame_time)
+        return PosedScene(*loaded.apart, moving, _scene_from_ego(loaded.stage, ego_pose))
+
+    def _loaded(self, what: str) -> _Loaded:
+        if self._current is None:
+            raise RenderBackendError(f"the renderer has no scenario, expected one: call load() before {what}")
+        return self._current
 
     def _warp(self, camera: CameraCalibration) -> Warp:
         key = b"".join(
@@ -153,31 +150,10 @@ class SceneRenderer:
         return self._warps[key]
 
 
-def _posed(loaded: _Loaded, agents: AgentStates, frame_time: int) -> tuple[SplatScene, dict[str, np.ndarray]]:
-    """Return the scene with every present agent in it, and the poses of agents and lit lights."""
-    poses: dict[str, np.ndarray] = {}
-    missing: dict[str, SplatNode] = {}
-    for row, agent_id in enumerate(agents.ids):
-        name = agent_node(agent_id)
-        if name not in loaded.scene.nodes:
-            # Traffic may hold agents that the scenario did not: they can be hit, so they must be seen.
-            if name not in loaded.extra_agents:
-                loaded.extra_agents[name] = lift_agent(agent_id, int(agents.types[row]), agents.size[row])
-            missing[name] = loaded.extra_agents[name]
-        poses[name] = transform_from_pose(agents.pose[row])
-    lights = loaded.scenario.lights
-    if lights.lane_ids:
-        frame = min(max(frame_time, 0), lights.state.shape[1] - 1)
-        origin = np.eye(4)
-        origin[:3, 3] = loaded.scene.origin
-        for lane_id, state in zip(lights.lane_ids, lights.state[:, frame], strict=True):
-            name = light_node(lane_id, int(state))
-            if name in loaded.scene.nodes:
-                poses[name] = origin
-    scene = loaded.scene
-    if missing:
-        scene = SplatScene({**scene.nodes, **missing}, scene.origin)
-    return scene, poses
+def _scene_from_ego(stage: Stage, ego_pose: np.ndarray) -> np.ndarray:
+    transform = stage.world_from_ego(ego_pose).copy()
+    transform[:3, 3] -= stage.scene.origin
+    return transform
 
 
 def _fingerprint(scenario: Scenario) -> str:
@@ -198,6 +174,8 @@ def _fingerprint(scenario: Scenario) -> str:
         scenario.agents.pose,
         scenario.lights.state,
         scenario.lights.stop_point,
+        scenario.timestamps_us,
+        scenario.global_from_world,
     ):
         digest.update(np.ascontiguousarray(array).tobytes())
     digest.update(f"{len(scenario.map.lanes)} {len(scenario.map.areas)} {len(scenario.map.lines)}".encode())

@@ -60,6 +60,11 @@ class SplatScene:
         """Number of Gaussians over all nodes."""
         return sum(len(node.gaussians) for node in self.nodes.values())
 
+    @property
+    def nbytes(self) -> int:
+        """Memory of all Gaussians [bytes]."""
+        return sum(node.gaussians.nbytes for node in self.nodes.values())
+
     def static(self) -> FlatGaussians:
         """Return the Gaussians of all static nodes in the frame of the scene."""
         return concatenate([node.gaussians for node in self.nodes.values() if node.is_static])
@@ -75,8 +80,16 @@ def compose(scene: SplatScene, poses: Mapping[str, np.ndarray]) -> FlatGaussians
     return concatenate([scene.static(), compose_posed(scene, poses)])
 
 
-def compose_posed(scene: SplatScene, poses: Mapping[str, np.ndarray]) -> FlatGaussians:
-    """Return only the nodes named in `poses`, as one set in the frame of the scene."""
+def compose_posed(
+    scene: SplatScene, poses: Mapping[str, np.ndarray], turn_colors: bool = True
+) -> FlatGaussians:
+    """Return only the nodes named in `poses`, as one set in the frame of the scene.
+
+    Args:
+        scene: nodes.
+        poses: node name -> `world_from_node` (4, 4).
+        turn_colors: whether colours turn with their nodes; else they are in axes of the scene already.
+    """
     unknown = [name for name in poses if name not in scene.nodes]
     if unknown:
         raise AssetError(
@@ -98,7 +111,7 @@ def compose_posed(scene: SplatScene, poses: Mapping[str, np.ndarray]) -> FlatGau
         quats=quaternion_multiply(quats, local.quats),
         scales=local.scales,
         opacities=local.opacities,
-        sh=_turned_colors(local.sh, transforms, counts),
+        sh=_turned_colors(local.sh, transforms, counts) if turn_colors else local.sh,
     )
 
 
@@ -112,12 +125,10 @@ def _quaternion(rotation: np.ndarray) -> np.ndarray:
 
 def _turned_colors(coefficients: np.ndarray, transforms: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Return `coefficients` (N, K, 3) turned with their nodes, so that highlights stay on the body."""
-    degree = int(np.sqrt(coefficients.shape[1])) - 1
-    if degree == 0:
+    if coefficients.shape[1] == 1:
         return coefficients
-    turned = np.empty_like(coefficients)
+    result = np.empty_like(coefficients)
     ends = np.cumsum(counts)
     for transform, start, end in zip(transforms, ends - counts, ends, strict=True):
-        matrix = sh.rotation_matrix(transform[:3, :3], degree).astype(np.float32)
-        turned[start:end] = np.einsum("kj,njc->nkc", matrix, coefficients[start:end])
-    return turned
+        result[start:end] = sh.turned(coefficients[start:end], transform[:3, :3])
+    return result

@@ -55,6 +55,21 @@ def from_rgb(rgb: np.ndarray) -> np.ndarray:
     return ((np.asarray(rgb, dtype=np.float64) - 0.5) / C0)[:, None, :]
 
 
+def mirrored(sh: np.ndarray) -> np.ndarray:
+    """Return coefficients (N, K, 3) of the same colours mirrored at the plane y = 0: bands odd in y change sign."""
+    signs = np.ones(16, np.float32)
+    signs[[1, 4, 5, 9, 10, 11]] = -1.0
+    return sh * signs[: sh.shape[1], None]
+
+
+def turned(sh: np.ndarray, rotation: np.ndarray) -> np.ndarray:
+    """Return coefficients (N, K, 3) float32 turned along with a body by `rotation` (3, 3)."""
+    degree = int(np.sqrt(sh.shape[1])) - 1
+    if degree == 0:
+        return sh
+    return np.einsum("kj,njc->nkc", rotation_matrix(rotation, degree).astype(np.float32), sh)
+
+
 def rotation_matrix(rotation: np.ndarray, degree: int) -> np.ndarray:
     """Return the (K, K) matrix that turns coefficients along with a body by `rotation` (3, 3).
 

@@ -11,7 +11,6 @@ import numpy as np
 from simengine.render.assets.asset import Asset, AssetNode
 
 _LARGE_OBJECT = 30.0
-_FIELDS = ("means", "quats", "scales", "opacities", "sh")
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ def summarize(node: AssetNode) -> NodeSummary:
     if len(flat):
         low, high = np.quantile(flat.means, (0.01, 0.99), axis=0)
         extent = high - low
-    nbytes = sum(getattr(flat, name).nbytes for name in _FIELDS)
+    nbytes = flat.nbytes
     nbytes += node.fourier.dc.nbytes if node.fourier is not None else 0
     return NodeSummary(node.name, node.kind.value, len(flat), flat.sh_degree, frames, extent, nbytes)
 
