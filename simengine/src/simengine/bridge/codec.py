@@ -8,6 +8,7 @@ from simengine.bridge.arrays import ArrayRef, ArraySink, FrameReader, FrameWrite
 from simengine.bridge.messages import (
     Buffer,
     CameraHeader,
+    LidarHeader,
     ObservationHeader,
     PlanHeader,
     PlanReply,
@@ -15,6 +16,7 @@ from simengine.bridge.messages import (
     pack,
 )
 from simengine.datatypes.camera import CameraCalibration
+from simengine.datatypes.lidar import LidarCloud
 from simengine.datatypes.observation import Observation
 from simengine.datatypes.plan import Plan
 
@@ -26,6 +28,7 @@ _HISTORY_ARRAYS = (
     "command_history",
     "history_valid",
 )
+_LIDAR_ARRAYS = ("points", "intensity", "ring", "sensor")
 
 
 def pack_request(request: int, observation: Observation, image_sink: ArraySink | None = None) -> list[Buffer]:
@@ -62,6 +65,7 @@ def encode_observation(observation: Observation, sink: ArraySink, image_sink: Ar
         images=images,
         cameras=tuple(_encode_camera(camera, sink) for camera in observation.cameras),
         history_dt=float(observation.history_dt),
+        lidar=None if observation.lidar is None else _encode_lidar(observation.lidar, sink),
         **{name: sink.add(name, getattr(observation, name)) for name in _HISTORY_ARRAYS},
     )
 
@@ -75,6 +79,7 @@ def decode_observation(header: ObservationHeader, reader: FrameReader) -> Observ
         images={name: reader.read(f"image {name}", ref) for name, ref in header.images},
         cameras=tuple(_decode_camera(camera, reader) for camera in header.cameras),
         history_dt=header.history_dt,
+        lidar=None if header.lidar is None else _decode_lidar(header.lidar, reader),
         **{name: reader.read(name, getattr(header, name)) for name in _HISTORY_ARRAYS},
     )
 
@@ -125,6 +130,14 @@ def _decode_camera(header: CameraHeader, reader: FrameReader) -> CameraCalibrati
         reader.read("ego_from_cam", header.ego_from_cam),
         reader.read("distortion", header.distortion),
     )
+
+
+def _encode_lidar(cloud: LidarCloud, sink: ArraySink) -> LidarHeader:
+    return LidarHeader(*(sink.add(f"lidar.{name}", getattr(cloud, name)) for name in _LIDAR_ARRAYS))
+
+
+def _decode_lidar(header: LidarHeader, reader: FrameReader) -> LidarCloud:
+    return LidarCloud(*(reader.read(f"lidar.{name}", getattr(header, name)) for name in _LIDAR_ARRAYS))
 
 
 def _sizes(frames: list[bytearray | memoryview]) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
 A message is one msgpack header, then the raw frames of its arrays. `Hello`, `Welcome` and `ErrorReply`
 may gain fields but never change or lose one, so that different versions can still refuse each other
-politely; any other change needs a new `PROTOCOL`.
+politely. An observation may gain optional parts that a planner need not know. Any other change needs a new `PROTOCOL`.
 """
 
 from __future__ import annotations
@@ -88,7 +88,16 @@ class CameraHeader(msgspec.Struct, frozen=True, array_like=True):
     distortion: ArrayRef
 
 
-class ObservationHeader(msgspec.Struct, frozen=True):
+class LidarHeader(msgspec.Struct, frozen=True, array_like=True):
+    """`LidarCloud` with its arrays elsewhere."""
+
+    points: ArrayRef
+    intensity: ArrayRef
+    ring: ArrayRef
+    sensor: ArrayRef
+
+
+class ObservationHeader(msgspec.Struct, frozen=True, omit_defaults=True):
     """`Observation` with its arrays elsewhere; `images` keeps the order of the channels."""
 
     token: str
@@ -103,6 +112,7 @@ class ObservationHeader(msgspec.Struct, frozen=True):
     command_history: ArrayRef
     history_valid: ArrayRef
     history_dt: float
+    lidar: LidarHeader | None = None
 
 
 class PlanHeader(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ from simengine.agents.files_planner import FilesPlannerPolicy, encode_jpeg
 from simengine.agents.idm_ego import IdmPolicy
 from simengine.agents.pdm_closed import PdmClosedPolicy
 from simengine.agents.remote import RemotePolicy
-from simengine.agents.simple import BrakePolicy, ConstantVelocityPolicy, LogReplayPolicy
+from simengine.agents.simple import BrakePolicy, ConstantVelocityPolicy, LaneSpeedPolicy, LogReplayPolicy
 from simengine.bridge.client import PlannerClient
 from simengine.bridge.curve import load_public_key
 from simengine.bridge.files.client import FilesClient
@@ -24,6 +24,7 @@ from simengine.config.protocols import check_protocol, make_protocol, settled, t
 from simengine.config.recovery import DRIVERS, recovery_params, recovery_source
 from simengine.config.rewards import check_rewards, make_recorder
 from simengine.config.schema import RunConfig
+from simengine.config.sensors import check_sensors, make_lidar
 from simengine.errors import ConfigError
 from simengine.metrics.pdm.parameters import MODES
 from simengine.render.build import make_backend
@@ -40,7 +41,9 @@ from simengine.sim.loop import Simulation
 from simengine.world.splits import BUILTIN_SPLITS, builtin_handles
 
 CHOICES = {
-    "ego": ("planner", "log_replay", "constant_velocity", "brake", "idm", "pdm_closed", "expert", "recovery"),
+    "ego": (
+        "planner", "log_replay", "constant_velocity", "lane_speed", "brake", "idm", "pdm_closed", "expert", "recovery",
+    ),
     "metric": (*MODES, "none"),
     "worker": ("sequential", "processes", "ray"),
     "render.backend": ("cpu", "gsplat", "auto", "none"),
@@ -49,7 +52,7 @@ CHOICES = {
     "rewards.mode": REWARD_MODES,
     "rewards.format": FORMATS,
     "recovery.driver": DRIVERS,
-}
+}  # fmt: skip
 
 
 def check(config: RunConfig) -> None:
@@ -76,6 +79,7 @@ def check(config: RunConfig) -> None:
     check_protocol(config)
     check_rewards(config)
     check_openscene(config)
+    check_sensors(config)
     recovery_params(config)
     if config.ego == "planner" and config.bridge.transport == "files":
         _check_files(config)
@@ -104,12 +108,14 @@ def output_dir(config: RunConfig) -> Path:
 
 
 def open_handles(config: RunConfig) -> list[Handle]:
-    """Return the scenarios of the split, in order, at most `num_scenarios`."""
+    """Return the scenarios of the split, in order: the first `num_scenarios`, or all.
+
+    Raises:
+        ConfigError: a built-in split has fewer.
+    """
     if config.split in BUILTIN_SPLITS:
-        handles: list[Handle] = list(builtin_handles(config.split))
-    else:
-        handles = list(open_split(Path(config.scenario_root), config.split))
-    return handles[: config.num_scenarios]
+        return list(builtin_handles(config.split, config.num_scenarios))
+    return list(open_split(Path(config.scenario_root), config.split))[: config.num_scenarios]
 
 
 def scenario_ids(config: RunConfig) -> dict[str, str]:
@@ -133,6 +139,7 @@ def build_worker(config: RunConfig) -> Worker:
         traffic_model(config),
         renderer,
         nuplan_rig(config.render.width_px, config.render.height_px, distortion=config.render.distortion),
+        make_lidar(config, renderer, _render_threads(config)),
     )
     cameras = {"front": ("CAM_F0",), "all": None, "none": ()}[config.record.cameras]
     settings = WorkerSettings(
@@ -181,6 +188,8 @@ def _policy_source(config: RunConfig) -> PolicySource:
     }
     if config.ego in simple:
         return PolicySource(lambda scenario, _: simple[config.ego](scenario))
+    if config.ego == "lane_speed":
+        return PolicySource(lambda _, simulation: LaneSpeedPolicy(simulation.episode.line))
     if config.ego == "recovery":
         return recovery_source(config)
     return PolicySource(lambda scenario, simulation: ExpertPolicy(scenario, simulation.episode.traffic))

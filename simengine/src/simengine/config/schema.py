@@ -26,6 +26,7 @@ class RenderConfig:
     """Cameras: `backend` none, cpu, gsplat or auto; the nuPlan rig at `width_px` x `height_px`.
 
     `threads` of the CPU backend: None for all cores in a sequential run, one in each of several workers.
+    `lidar` is none or nuplan: a point cloud in every observation; see docs/lidar.md.
     """
 
     backend: str = "cpu"
@@ -33,6 +34,7 @@ class RenderConfig:
     height_px: int = 180
     distortion: bool = False
     threads: int | None = None
+    lidar: str = "none"
 
 
 @dataclass
@@ -106,11 +108,11 @@ class RunConfig:
     Attributes:
         split: a built-in split (demo, common_train, ...) or a folder below `scenario_root`.
         scenario_root: where converted splits are.
-        num_scenarios: only the first so many, None for all.
+        num_scenarios: the first so many, None for all; built-in splits but demo go on beyond their default size.
         model_name: label of the ego policy in paths.
         output_dir: where results go; None for experiments/closed_loop_exps/<model_name>/<split>_<traffic>.
         data_output_dir: where output in the original's format goes; None for a place below the output folder.
-        ego: planner, log_replay, constant_velocity, brake, idm, pdm_closed, expert or recovery.
+        ego: planner, log_replay, constant_velocity, lane_speed, brake, idm, pdm_closed, expert or recovery.
         traffic: NR (log replay) or R (reactive).
         traffic_agents: who drives the vehicles of reactive traffic: idm or pdm_closed.
         controller: lqr or perfect; None for that of the protocol.

@@ -8,6 +8,7 @@ from enum import IntEnum
 import numpy as np
 
 from simengine.datatypes.camera import CameraCalibration
+from simengine.datatypes.lidar import LidarCloud
 
 
 class DrivingCommand(IntEnum):
@@ -38,6 +39,7 @@ class Observation:
         command_history: (H,) int8 of `DrivingCommand`.
         history_valid: (H,) bool; false where the rollout has no such past.
         history_dt: time between history entries [s].
+        lidar: merged cloud of all lidars; None when none are simulated.
     """
 
     token: str
@@ -52,3 +54,4 @@ class Observation:
     command_history: np.ndarray
     history_valid: np.ndarray
     history_dt: float
+    lidar: LidarCloud | None = None

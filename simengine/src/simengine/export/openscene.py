@@ -1,4 +1,4 @@
-"""One rollout as the original stores it: a list of OpenScene frames, and the images they name.
+"""One rollout as the original stores it: a list of OpenScene frames, and the images and point clouds they name.
 
 Everything is kept in memory and written when the episode is over, the frames last: a scenario whose frames are there
 is complete.
@@ -23,6 +23,7 @@ from simengine.datatypes.state import SimState
 from simengine.export.layout import OpenSceneFolder
 from simengine.export.logged import logged_frames, with_logged
 from simengine.export.plan_index import nearest_plan
+from simengine.export.point_cloud import point_cloud_bytes
 from simengine.files.atomic import write_atomically
 from simengine.files.plain_pickle import plain_pickle
 from simengine.rewards.pdms_pkl import scenario_id
@@ -75,7 +76,7 @@ class EpisodeFrames:
         self._recorder, self._labels, self._moments, self._observe = recorder, labels, moments, observe
         self._logged = logged
         self._frames: list[dict] = []
-        self._images: dict[str, bytes] = {}
+        self._blobs: dict[str, bytes] = {}
         self._chosen: list[tuple[int, int]] = []
 
     def add(self, state: SimState, observation: Observation, plan: Plan) -> None:
@@ -100,10 +101,10 @@ class EpisodeFrames:
             self._choose(policy.plan(observation, end))
 
     def save(self, token: str) -> None:
-        """Write images, chosen rows and frames; `token` is the scenario's."""
+        """Write images and clouds, chosen rows and frames; `token` is the scenario's."""
         folder, labels = self._recorder.folder, self._labels
-        for path, jpeg in self._images.items():
-            write_atomically(folder.sensor_blobs / path, jpeg)
+        for path, blob in self._blobs.items():
+            write_atomically(folder.sensor_blobs / path, blob)
         rows = {"token": token, "scenario_id": labels.scenario_id, "prefix": labels.scene_token}
         body = json.dumps(rows | {"rows": self._chosen}, sort_keys=True)
         write_atomically(folder.plan_rows / f"{token}.json", body.encode())
@@ -113,9 +114,12 @@ class EpisodeFrames:
         step, labels = len(self._frames), self._labels
         frame = frame_dict(labels, self._moments.moment(step, state, observation), self._frames[-PAST:])
         frame = with_logged(frame, self._logged.get(labels.original_token(step)), labels.variant)
+        if observation.lidar is not None:
+            frame["lidar_path"] = labels.cloud_path(step)
+            self._blobs[frame["lidar_path"]] = point_cloud_bytes(observation.lidar)
         self._frames.append(frame)
         for name, image in observation.images.items():
-            self._images[frame["cams"][name]["data_path"]] = encode_jpeg(image)
+            self._blobs[frame["cams"][name]["data_path"]] = encode_jpeg(image)
 
     def _choose(self, plan: Plan) -> None:
         """Note the vocabulary row that leads to the next frame: the planner's, or the one closest to the plan."""

@@ -11,6 +11,7 @@ import numpy as np
 from simengine.agents.traffic import TrafficModel, logged_frame
 from simengine.datatypes.agents import AgentStates
 from simengine.datatypes.camera import CameraCalibration
+from simengine.datatypes.lidar import LidarCloud
 from simengine.datatypes.observation import Observation
 from simengine.datatypes.plan import Plan
 from simengine.datatypes.state import AgentFrame, SimState
@@ -38,6 +39,14 @@ class Renderer(Interface):
         frame_time: int,
     ) -> dict[str, np.ndarray]:
         """Return an image (H, W, 3) uint8 RGB for each camera."""
+        ...
+
+
+class Lidar(Interface):
+    """Scans what is around the ego in the scenario that the renderer has loaded."""
+
+    def scan(self, ego_pose: np.ndarray, agents: AgentStates, frame_time: int) -> LidarCloud:
+        """Return the merged cloud."""
         ...
 
 
@@ -69,6 +78,7 @@ class Simulation:
         make_traffic: scenario at the simulation rate -> traffic model.
         renderer: draws camera images; None for observations without images.
         cameras: the rig to render, or None to use the scenario's own.
+        lidar: scans the scene of the renderer; None for observations without a cloud.
     """
 
     def __init__(
@@ -78,12 +88,14 @@ class Simulation:
         make_traffic: Callable[[Scenario], TrafficModel],
         renderer: Renderer | None = None,
         cameras: tuple[CameraCalibration, ...] | None = None,
+        lidar: Lidar | None = None,
     ) -> None:
         self.protocol = protocol
         self._tracker = tracker
         self._make_traffic = make_traffic
         self._renderer = renderer
         self._cameras = cameras
+        self._lidar = lidar
         self._episode: Episode | None = None
 
     @property
@@ -135,15 +147,15 @@ class Simulation:
         return SimState(start, time, trail[-1], agents, trail, (agents,)), past
 
     def observe(self, state: SimState, with_images: bool = True) -> Observation:
-        """Return what the ego policy is told at `state`; images only if there is a renderer."""
+        """Return what the ego policy is told at `state`; images and a cloud only if there is a renderer."""
         scenario = self.episode.scenario
-        images = {}
+        images, cloud = {}, None
         if with_images and self._renderer is not None:
-            images = self._renderer.render(
-                state.ego[:3], self.present_agents(state), self.cameras, state.frame
-            )
+            agents = self.present_agents(state)
+            images = self._renderer.render(state.ego[:3], agents, self.cameras, state.frame)
+            cloud = None if self._lidar is None else self._lidar.scan(state.ego[:3], agents, state.frame)
         return ego_observation(
-            state, scenario, self.protocol, self.episode.line, self.cameras if images else (), images
+            state, scenario, self.protocol, self.episode.line, self.cameras if images else (), images, cloud
         )
 
     def step(self, state: SimState, plan: Plan) -> SimState:

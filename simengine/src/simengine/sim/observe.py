@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from simengine.datatypes.camera import CameraCalibration
+from simengine.datatypes.lidar import LidarCloud
 from simengine.datatypes.observation import DrivingCommand, Observation
 from simengine.datatypes.state import SimState
 from simengine.geometry.se2 import to_local
@@ -28,8 +29,9 @@ def ego_observation(
     line: np.ndarray,
     cameras: tuple[CameraCalibration, ...],
     images: Mapping[str, np.ndarray],
+    lidar: LidarCloud | None = None,
 ) -> Observation:
-    """Return the observation at `state`: ego history in the present ego frame, commands and images."""
+    """Return the observation at `state`: ego history in the present ego frame, commands and sensors."""
     stride = round(protocol.history_dt / protocol.dt)
     offsets = np.arange(protocol.history_length - 1, -1, -1) * stride
     frames = state.frame - offsets
@@ -52,4 +54,5 @@ def ego_observation(
         command_history=np.where(valid, commands, int(DrivingCommand.UNKNOWN)).astype(np.int8),
         history_valid=valid,
         history_dt=protocol.history_dt,
+        lidar=lidar,
     )

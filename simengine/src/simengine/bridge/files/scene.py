@@ -49,6 +49,10 @@ class SceneLabels:
         """Return the path of an image below `RunFolder.images`."""
         return f"{self.scene_token}/{camera}/{self.frame_token(step)}.jpg"
 
+    def cloud_path(self, step: int) -> str:
+        """Return the path of a point cloud beside the images, in a folder named as in nuPlan."""
+        return f"{self.scene_token}/MergedPointCloud/{self.frame_token(step)}.pcd"
+
 
 @dataclass(frozen=True)
 class Moment:

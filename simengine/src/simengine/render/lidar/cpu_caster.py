@@ -41,7 +41,7 @@ class CpuCaster:
 
     Args:
         pattern: what to cast.
-        vehicle: rays into its box are not followed; None for a sensor in the open.
+        vehicle: rays into its body are not followed; None for a sensor in the open.
         threads: how many to use; None takes one per available core.
     """
 

@@ -20,6 +20,9 @@ _SIDE_BEAMS_DEG = (
     *(-0.33, 0.33, 1.0, 1.67, 2.0, 3.0, 5.0, 8.0),
 )
 
+_HULL_HEIGHT, _CABIN_LENGTH, _CABIN_WIDTH = 0.6, 2.0 / 3.0, 0.8
+"""Shares of the height of a car up to its bonnet, of its length under its roof, of its width there."""
+
 
 @dataclass(frozen=True)
 class SpinningLidar:
@@ -113,7 +116,7 @@ def nuplan_lidars(azimuths: int = 900) -> LidarPattern:
 
 
 def make_rays(pattern: LidarPattern, vehicle: VehicleParams | None = None) -> Rays:
-    """Return the rays of `pattern`; with a vehicle, those that run into its box are not clear."""
+    """Return the rays of `pattern`; with a vehicle, those that run into its body are not clear."""
     directions, origins, sensors, rings = [], [], [], []
     for row, sensor in enumerate(pattern.sensors):
         azimuth = 2.0 * np.pi * np.arange(sensor.azimuths) / sensor.azimuths
@@ -125,17 +128,28 @@ def make_rays(pattern: LidarPattern, vehicle: VehicleParams | None = None) -> Ra
         sensors.append(np.full(sensor.num_rays, row))
         rings.append(np.repeat(np.arange(len(sensor.elevations_deg)), sensor.azimuths))
     rays = [np.concatenate(parts) for parts in (directions, origins, sensors, rings)]
-    clear = np.ones(len(rays[0]), bool) if vehicle is None else ~_hits_box(rays[0], rays[1], vehicle)
+    clear = np.ones(len(rays[0]), bool) if vehicle is None else ~_hits_body(rays[0], rays[1], vehicle)
     return Rays(*rays, clear)
 
 
-def _hits_box(directions: np.ndarray, origins: np.ndarray, vehicle: VehicleParams) -> np.ndarray:
-    """Return whether rays (R, 3) enter the box of the vehicle, by slabs."""
-    half = 0.5 * np.array([vehicle.length, vehicle.width, vehicle.height])
-    center = np.array([vehicle.rear_axle_to_center, 0.0, half[2]])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        to_low = (center - half - origins) / directions
-        to_high = (center + half - origins) / directions
-    enter = np.nanmax(np.minimum(to_low, to_high), axis=1)
-    leave = np.nanmin(np.maximum(to_low, to_high), axis=1)
-    return (enter <= leave) & (leave > 0.0)
+def _hits_body(directions: np.ndarray, origins: np.ndarray, vehicle: VehicleParams) -> np.ndarray:
+    """Return whether rays (R, 3) run into the hull or the cabin of the vehicle, by slabs."""
+    hits = np.zeros(len(directions), bool)
+    for low, high in _body(vehicle):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            to_low, to_high = (low - origins) / directions, (high - origins) / directions
+        enter = np.nanmax(np.minimum(to_low, to_high), axis=1)
+        leave = np.nanmin(np.maximum(to_low, to_high), axis=1)
+        hits |= (enter <= leave) & (leave > 0.0)
+    return hits
+
+
+def _body(vehicle: VehicleParams) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+    """Return opposite corners (3,) of hull and cabin in the ego frame [m]: a car is lower in front and at its sides."""
+    rear, front = vehicle.rear_axle_to_center - 0.5 * vehicle.length, 0.5 * vehicle.length
+    front += vehicle.rear_axle_to_center
+    side = 0.5 * vehicle.width
+    hull = np.array([rear, -side, 0.0]), np.array([front, side, _HULL_HEIGHT * vehicle.height])
+    end = rear + _CABIN_LENGTH * vehicle.length
+    cabin = np.array([rear, -_CABIN_WIDTH * side, 0.0]), np.array([end, _CABIN_WIDTH * side, vehicle.height])
+    return hull, cabin

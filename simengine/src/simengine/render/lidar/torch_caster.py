@@ -36,7 +36,7 @@ class TorchCaster:
 
     Args:
         pattern: what to cast.
-        vehicle: rays into its box are not followed; None for a sensor in the open.
+        vehicle: rays into its body are not followed; None for a sensor in the open.
         device: torch device.
     """
 
