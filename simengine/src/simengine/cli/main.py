@@ -6,7 +6,20 @@ import sys
 from collections.abc import Sequence
 
 from simengine import __version__
-from simengine.cli import asset, convert, explain, export, generate, keys, merge, report, run, score
+from simengine.cli import (
+    asset,
+    convert,
+    explain,
+    export,
+    generate,
+    keys,
+    merge,
+    report,
+    run,
+    score,
+    video,
+    view,
+)
 from simengine.entry import run_command
 
 COMMANDS = {
@@ -14,6 +27,8 @@ COMMANDS = {
     "score": score,
     "explain": explain,
     "report": report,
+    "view": view,
+    "video": video,
     "merge": merge,
     "export": export,
     "convert": convert,

@@ -1,0 +1,1 @@
+"""Drives for people to look at: the viewer in the browser, and videos."""
