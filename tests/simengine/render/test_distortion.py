@@ -5,23 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from render_factories import make_camera, make_gaussian
+from render_factories import make_camera
 from simengine.errors import RenderBackendError
 from simengine.geometry.se3 import make_transform
-from simengine.render.cpu_backend import CpuBackend
-from simengine.render.distortion import distort, make_warp, remap, undistort
-from simengine.render.rig import DISTORTION, nuplan_rig
-
-
-def test_undistort_inverts_distort():
-    points = np.random.default_rng(0).uniform(-0.6, 0.6, (200, 2))
-    coefficients = np.array(DISTORTION)
-    np.testing.assert_allclose(undistort(distort(points, coefficients), coefficients), points, atol=1e-9)
-
-
-def test_radial_distortion_by_hand():
-    # r^2 = 0.25, so k1 = -0.2 shrinks the point by 1 - 0.05.
-    np.testing.assert_allclose(distort(np.array([0.5, 0.0]), np.array([-0.2, 0, 0, 0, 0])), [0.475, 0.0])
+from simengine.render.distortion import make_warp, remap
+from simengine.render.lens import Lens
+from simengine.render.rig import nuplan_rig
 
 
 def test_remap_is_bilinear_and_repeats_borders():
@@ -31,19 +20,50 @@ def test_remap_is_bilinear_and_repeats_borders():
     np.testing.assert_array_equal(remap(image, places)[0, :, 0], [100, 150, 75, 100])
 
 
-def test_warped_point_lands_where_the_lens_puts_it():
-    camera = nuplan_rig(480, 270, distortion=True)[0]
+def test_remap_averages_and_rounds():
+    # Two places two pixels apart: each averages the two pixels around it; 12.5 is rounded up, not cut off.
+    image = np.zeros((1, 4, 3), np.uint8)
+    image[0, :, 0] = 10, 15, 200, 100
+    places = np.array([[[1.0, 0.5], [3.0, 0.5]]], np.float32)
+    np.testing.assert_array_equal(remap(image, places, 2)[0, :, 0], [13, 150])
+
+
+def test_pixels_without_a_ray_are_black():
+    places = np.array([[[0.5, 0.5], [np.nan, np.nan]]], np.float32)
+    np.testing.assert_array_equal(remap(np.full((1, 1, 3), 90, np.uint8), places, 2)[0, :, 0], [90, 0])
+
+
+@pytest.mark.parametrize("k1", [-0.356, 0.25])
+def test_the_pinhole_is_nowhere_coarser_than_asked_for(k1):
+    camera = replace(nuplan_rig(320, 180)[0], distortion=np.array([k1, 0.1, 0.001, -0.002, 0.0]))
+    warp = make_warp(camera, supersample=2)
+    step_x = np.linalg.norm(np.diff(warp.source_px, axis=1), axis=-1)
+    step_y = np.linalg.norm(np.diff(warp.source_px, axis=0), axis=-1)
+    assert min(step_x.min(), step_y.min()) > 1.95
+    inside = (warp.source_px > 0.5) & (
+        warp.source_px < [warp.pinhole.width_px - 0.5, warp.pinhole.height_px - 0.5]
+    )
+    assert inside.all()
+
+
+def test_places_are_where_the_lens_looks():
+    camera = nuplan_rig(320, 180, distortion=True)[2]
     warp = make_warp(camera)
-    assert warp.pinhole.width_px > camera.width_px and not warp.pinhole.distortion.any()
-    for x, y in ((0.0, 0.0), (0.45, -0.2), (-0.5, 0.25)):
-        dot = make_gaussian((10 * x, 10 * y, 10.0), sigma=0.05, rgb=(1, 1, 1))
-        drawn = CpuBackend().render(dot, [warp.pinhole], np.eye(4)[None]).rgb[0]
-        image = warp.apply(drawn)[..., 0].astype(float)
-        rows, columns = np.mgrid[:270, :480] + 0.5
-        found = np.array([(image * columns).sum(), (image * rows).sum()]) / image.sum()
-        seen = distort(np.array([x, y]), camera.distortion)
-        expected = camera.intrinsic[:2, :2] @ seen + camera.intrinsic[:2, 2]
-        np.testing.assert_allclose(found, expected, atol=0.35)
+    k = warp.pinhole.intrinsic
+    slopes = (warp.source_px.astype(np.float64) - [k[0, 2], k[1, 2]]) / [k[0, 0], k[1, 1]]
+    landed = Lens.of(camera).distort(slopes) * camera.intrinsic[[0, 1], [0, 1]] + camera.intrinsic[:2, 2]
+    columns, rows = np.meshgrid(np.arange(320) + 0.5, np.arange(180) + 0.5)
+    np.testing.assert_allclose(landed, np.stack([columns, rows], axis=-1), atol=1e-3)
+
+
+def test_depth_is_picked_not_mixed():
+    camera = replace(make_camera(20, 10, 30.0), distortion=np.array([-0.1, 0, 0, 0, 0.0]))
+    warp = make_warp(camera)
+    depth = np.where(np.arange(warp.pinhole.width_px) < warp.pinhole.width_px // 2, 5.0, 50.0).astype(
+        np.float32
+    )
+    seen = warp.apply_depth(np.tile(depth, (warp.pinhole.height_px, 1)))
+    assert seen.shape == (10, 20) and set(np.unique(seen)) == {5.0, 50.0}
 
 
 def test_impossible_lens_is_refused():

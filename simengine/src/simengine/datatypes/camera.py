@@ -20,7 +20,8 @@ class CameraCalibration:
         height_px: image height.
         intrinsic: (3, 3) pinhole matrix [px].
         ego_from_cam: (4, 4) pose of the camera in the ego frame (rear axle on the ground).
-        distortion: (5,) OpenCV k1, k2, p1, p2, k3; zeros for a pinhole.
+        distortion: (5,) OpenCV k1, k2, p1, p2, k3; zeros for a pinhole. Also (8,) with k4, k5, k6, and (12,) with the
+            thin prism s1, s2, s3, s4.
     """
 
     name: str
@@ -33,7 +34,8 @@ class CameraCalibration:
     def __post_init__(self) -> None:
         require_shape(f"camera {self.name}.intrinsic", self.intrinsic, (3, 3))
         require_shape(f"camera {self.name}.ego_from_cam", self.ego_from_cam, (4, 4))
-        require_shape(f"camera {self.name}.distortion", self.distortion, (5,))
+        if np.shape(self.distortion) not in ((8,), (12,)):
+            require_shape(f"camera {self.name}.distortion", self.distortion, (5,))
         for field in ("intrinsic", "ego_from_cam", "distortion"):
             require_finite(f"camera {self.name}.{field}", getattr(self, field))
 

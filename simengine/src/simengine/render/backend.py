@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -24,21 +24,60 @@ TILE_PX = 16
 
 
 @dataclass(frozen=True)
+class RigRequest:
+    """One rig to draw.
+
+    Attributes:
+        gaussians: one set, or several that together are the scene. A backend may keep what it derived from a set it
+            has already seen, so pass the same object for what does not change.
+        cameras: C calibrations; sizes may differ.
+        world_from_cam: (C, 4, 4) poses in the frame of the Gaussians; of the first row with a rolling shutter.
+        end_world_from_cam: (C, 4, 4) poses while the last row is read; None for a global shutter.
+        lens: how distortion is drawn, see `lens_plan.LENS_MODES`.
+        want_depth: whether to return depth too.
+        on_device: whether images may stay where the backend made them.
+    """
+
+    gaussians: FlatGaussians | Sequence[FlatGaussians]
+    cameras: Sequence[CameraCalibration]
+    world_from_cam: np.ndarray
+    end_world_from_cam: np.ndarray | None = None
+    lens: str = "ignore"
+    want_depth: bool = False
+    on_device: bool = False
+
+    @property
+    def parts(self) -> tuple[FlatGaussians, ...]:
+        """The Gaussians as a tuple of sets."""
+        return as_parts(self.gaussians)
+
+    @property
+    def is_rolling(self) -> bool:
+        """Whether the camera moves while its rows are read."""
+        return self.end_world_from_cam is not None
+
+    def end_pose(self, camera: int) -> np.ndarray | None:
+        """Return the pose (4, 4) of one camera at its last row, None for a global shutter."""
+        return None if self.end_world_from_cam is None else self.end_world_from_cam[camera]
+
+
+@dataclass(frozen=True)
 class RenderedRig:
     """Images of C cameras.
 
     Attributes:
-        rgb: C arrays (H, W, 3) uint8; sizes may differ between cameras.
+        rgb: C arrays (H, W, 3) uint8; sizes may differ between cameras. Asked to stay on the device, they are
+            tensors of the backend where it has a device.
         depth: C arrays (H, W) float32 of the expected distance along the optical axis [m], 0 where nothing
             was hit; None unless asked for.
     """
 
-    rgb: tuple[np.ndarray, ...]
-    depth: tuple[np.ndarray, ...] | None = None
+    rgb: tuple[Any, ...]
+    depth: tuple[Any, ...] | None = None
 
 
 class RenderBackend(Protocol):
-    """Draws Gaussians for pinhole cameras over black."""
+    """Draws Gaussians over black."""
 
     @property
     def name(self) -> str:
@@ -52,15 +91,14 @@ class RenderBackend(Protocol):
         world_from_cam: np.ndarray,
         want_depth: bool = False,
     ) -> RenderedRig:
-        """Return one image per camera; lens distortion of the cameras is ignored.
+        """Return one image per camera, drawn as pinholes: lens distortion of the cameras is ignored.
 
-        Args:
-            gaussians: one set, or several that together are the scene. A backend may keep what it derived from
-                a set it has already seen, so pass the same object for what does not change.
-            cameras: sizes and intrinsics.
-            world_from_cam: (C, 4, 4) poses in the frame of the Gaussians.
-            want_depth: whether to return depth too.
+        Arguments are those of `RigRequest`.
         """
+        ...
+
+    def render_many(self, requests: Sequence[RigRequest]) -> list[RenderedRig]:
+        """Return the images of several rigs, of one scene or of several, drawn together where that is faster."""
         ...
 
 
@@ -74,6 +112,13 @@ def check_request(cameras: Sequence[CameraCalibration], world_from_cam: np.ndarr
         raise RenderBackendError(
             "camera poses hold NaN or infinity, expected finite metres: check the ego state"
         )
+
+
+def check_rig(request: RigRequest) -> None:
+    """Raise `RenderBackendError` unless there are finite poses for every camera of `request`."""
+    check_request(request.cameras, request.world_from_cam)
+    if request.end_world_from_cam is not None:
+        check_request(request.cameras, request.end_world_from_cam)
 
 
 def as_parts(gaussians: FlatGaussians | Sequence[FlatGaussians]) -> tuple[FlatGaussians, ...]:

@@ -6,19 +6,42 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from simengine.datatypes.camera import CameraCalibration
 from simengine.errors import RenderBackendError
 from simengine.geometry.se3 import invert
-from simengine.render.backend import TILE_PX, RenderedRig, as_parts, check_request
+from simengine.render.backend import TILE_PX, RenderedRig, RigRequest, check_rig
+from simengine.render.cpu_blocks import MIN_BLOCKED, Blocks
+from simengine.render.cpu_lens import find_lens_candidates, lens_view, project_lens_candidates
 from simengine.render.cpu_projection import Splat, find_candidates, project_candidates
 from simengine.render.cpu_raster import bin_tiles, blend_tiles, sort_by_depth
-from simengine.render.gaussians import FlatGaussians, concatenate
+from simengine.render.gaussians import FlatGaussians
+from simengine.render.lens_plan import DrawnCamera, LensPlanner
 
 _SHARES = 4
 """Into how many jobs the tiles of one camera are dealt."""
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One image to draw: what is in it, and from where it is seen.
+
+    Attributes:
+        parts: sets of Gaussians, each with its blocks if it was seen before.
+        drawn: camera and how to draw it.
+        world_from_cam: (4, 4).
+        end_world_from_cam: (4, 4) or None.
+        want_depth: whether to return depth too.
+    """
+
+    parts: tuple[tuple[FlatGaussians, Blocks | None], ...]
+    drawn: DrawnCamera
+    world_from_cam: np.ndarray
+    end_world_from_cam: np.ndarray | None
+    want_depth: bool
 
 
 @dataclass(frozen=True)
@@ -35,7 +58,8 @@ class _Prepared:
 class CpuBackend:
     """Draws with compiled loops on a few threads; results do not depend on how many.
 
-    The threads wait without spinning, so that a planner on the same cores is not held up.
+    The threads wait without spinning, so that a planner on the same cores is not held up. Sets of Gaussians that are
+    drawn again are sorted into blocks, which changes nothing but the time.
 
     Args:
         threads: how many to use; None takes one per available core. Where several processes render at once, one
@@ -49,6 +73,8 @@ class CpuBackend:
             raise RenderBackendError(f"the cpu backend was given {threads} threads, expected at least 1")
         self._threads = threads or len(os.sched_getaffinity(0))
         self._pool = ThreadPoolExecutor(self._threads, "render") if self._threads > 1 else None
+        self._planner = LensPlanner()
+        self._blocks: WeakKeyDictionary[FlatGaussians, Blocks | None] = WeakKeyDictionary()
 
     def render(
         self,
@@ -58,37 +84,96 @@ class CpuBackend:
         want_depth: bool = False,
     ) -> RenderedRig:
         """Return one image per camera; see `RenderBackend.render`."""
-        check_request(cameras, world_from_cam)
-        flat = concatenate(as_parts(gaussians))
+        return self.render_many([RigRequest(gaussians, cameras, world_from_cam, want_depth=want_depth)])[0]
+
+    def render_many(self, requests: Sequence[RigRequest]) -> list[RenderedRig]:
+        """Return the images of several rigs; see `RenderBackend.render_many`."""
+        jobs = [job for request in requests for job in self._jobs(request)]
         run = self._pool.map if self._pool else map
-        count = len(cameras)
-        prepared = list(run(_prepare, [flat] * count, cameras, world_from_cam, [want_depth] * count))
-        jobs = [(seen, share) for share in range(_SHARES) for seen in prepared]
-        list(run(_blend, *zip(*jobs, strict=True))) if jobs else None
-        return RenderedRig(
-            tuple(seen.rgb for seen in prepared),
-            tuple(seen.depth for seen in prepared) if want_depth else None,
-        )
+        prepared = list(run(_prepare, jobs))
+        shares = [(seen, share) for share in range(_SHARES) for seen in prepared]
+        list(run(_blend, *zip(*shares, strict=True))) if shares else None
+        images = iter(list(run(_finish, jobs, prepared)))
+        rigs = []
+        for request in requests:
+            mine = [next(images) for _ in request.cameras]
+            depth = tuple(depth for _, depth in mine) if request.want_depth else None
+            rigs.append(RenderedRig(tuple(rgb for rgb, _ in mine), depth))
+        return rigs
+
+    def _jobs(self, request: RigRequest) -> list[_Job]:
+        check_rig(request)
+        drawn = self._planner.plan(request.cameras, request.lens, request.is_rolling)
+        parts = tuple((part, self._blocks_of(part)) for part in request.parts if len(part))
+        return [
+            _Job(parts, camera, request.world_from_cam[k], request.end_pose(k), request.want_depth)
+            for k, camera in enumerate(drawn)
+        ]
+
+    def _blocks_of(self, part: FlatGaussians) -> Blocks | None:
+        """Return the blocks of a large set from its second use on: what is drawn once is not worth sorting."""
+        if len(part) < MIN_BLOCKED:
+            return None
+        if part not in self._blocks:
+            self._blocks[part] = None
+        elif self._blocks[part] is None:
+            self._blocks[part] = Blocks.of(part)
+        return self._blocks[part]
 
 
-def _prepare(
-    flat: FlatGaussians, camera: CameraCalibration, world_from_cam: np.ndarray, want_depth: bool
-) -> _Prepared:
+def _prepare(job: _Job) -> _Prepared:
     """Return the Gaussians one camera sees, dealt to tiles, and empty images."""
-    view = _view(camera, world_from_cam)
-    index = find_candidates(flat.means, flat.scales, view)
-    splats = project_candidates(flat.means, flat.quats, flat.scales, flat.opacities, flat.sh, view, index)
+    camera = job.drawn.camera
+    project = _through_lens if job.drawn.native else _through_pinhole
+    seen = project(job)
+    splats = (
+        np.concatenate(seen) if len(seen) > 1 else seen[0] if seen else np.empty((0, len(Splat)), np.float32)
+    )
     order = sort_by_depth(np.ascontiguousarray(splats[:, Splat.DEPTH]).view(np.uint32))
     width, height = camera.width_px, camera.height_px
     rows, offsets = bin_tiles(splats, order, -(-width // TILE_PX), -(-height // TILE_PX))
     rgb = np.empty((height, width, 3), np.uint8)
-    depth = np.empty((height, width) if want_depth else (0, 0), np.float32)
+    depth = np.empty((height, width) if job.want_depth else (0, 0), np.float32)
     return _Prepared(splats, rows, offsets, rgb, depth)
+
+
+def _through_pinhole(job: _Job) -> list[np.ndarray]:
+    """Return the projected Gaussians of each part, see `Splat`."""
+    view = _view(job.drawn.camera, job.world_from_cam)
+    seen = []
+    for part, blocks in job.parts:
+        index = find_candidates(part.means, part.scales, view) if blocks is None else blocks.candidates(view)
+        seen.append(
+            project_candidates(part.means, part.quats, part.scales, part.opacities, part.sh, view, index)
+        )
+    return seen
+
+
+def _through_lens(job: _Job) -> list[np.ndarray]:
+    """Return the projected Gaussians of each part, see `Splat`; lens and shutter are part of the projection."""
+    view = lens_view(job.drawn.camera, job.world_from_cam, job.end_world_from_cam)
+    rolling, seen = job.end_world_from_cam is not None, []
+    for part, _ in job.parts:
+        index = find_lens_candidates(part.means, part.scales, view, rolling)
+        seen.append(
+            project_lens_candidates(
+                part.means, part.quats, part.scales, part.opacities, part.sh, view, rolling, index
+            )
+        )
+    return seen
 
 
 def _blend(seen: _Prepared, share: int) -> None:
     """Draw one share of the tiles of one camera; neighbours go to different shares, which evens them out."""
     blend_tiles(seen.splats, seen.rows, seen.offsets, share, _SHARES, seen.rgb, seen.depth)
+
+
+def _finish(job: _Job, seen: _Prepared) -> tuple[np.ndarray, np.ndarray]:
+    """Return image and depth as the real camera sees them."""
+    warp = job.drawn.warp
+    if warp is None:
+        return seen.rgb, seen.depth
+    return warp.apply(seen.rgb), warp.apply_depth(seen.depth) if job.want_depth else seen.depth
 
 
 def _view(camera: CameraCalibration, world_from_cam: np.ndarray) -> np.ndarray:

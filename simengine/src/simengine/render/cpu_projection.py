@@ -62,35 +62,47 @@ def find_candidates(means: np.ndarray, scales: np.ndarray, view: np.ndarray) -> 
     """
     n = means.shape[0]
     index = np.empty(n, np.int32)
-    v = view
+    reach_x, reach_y = candidate_reach(view)
+    count = 0
+    for i in range(n):
+        size = max(scales[i, 0], scales[i, 1], scales[i, 2])
+        if is_candidate(means[i, 0], means[i, 1], means[i, 2], size, reach_x, reach_y, view):
+            index[count] = i
+            count += 1
+    return index[:count].copy()
+
+
+@njit(cache=True, inline="always", error_model="numpy")
+def candidate_reach(v: np.ndarray) -> tuple[float, float]:
+    """Return by how much [px m] one metre of deviation widens a Gaussian at depth one at most, in x and in y."""
     fx, fy, cx, cy, width, height = v[0], v[1], v[2], v[3], v[4], v[5]
     far_x = max(cx, width - cx) / fx + 0.15 * width / fx
     far_y = max(cy, height - cy) / fy + 0.15 * height / fy
     reach_x = EXTENT_SIGMAS * fx * np.sqrt(1.0 + far_x * far_x)
     reach_y = EXTENT_SIGMAS * fy * np.sqrt(1.0 + far_y * far_y)
+    return reach_x, reach_y
+
+
+@njit(cache=True, inline="always", error_model="numpy")
+def is_candidate(
+    px: float, py: float, pz: float, size: float, reach_x: float, reach_y: float, v: np.ndarray
+) -> bool:
+    """Return whether a Gaussian at a world point, at most `size` wide, may touch the image."""
+    z = v[12] * px + v[13] * py + v[14] * pz + v[17]
+    if not NEAR_PLANE <= z <= FAR_PLANE:
+        return False
     # The blur adds at most its own deviation, and radii are rounded up.
     slack = EXTENT_SIGMAS * np.sqrt(EPS_2D) + 1.0
-    count = 0
-    for i in range(n):
-        px, py, pz = means[i, 0], means[i, 1], means[i, 2]
-        z = v[12] * px + v[13] * py + v[14] * pz + v[17]
-        if not NEAR_PLANE <= z <= FAR_PLANE:
-            continue
-        size = max(scales[i, 0], scales[i, 1], scales[i, 2])
-        x = v[6] * px + v[7] * py + v[8] * pz + v[15]
-        # Compared after multiplying by z, which saves two divisions per Gaussian.
-        radius = reach_x * size + slack * z
-        u = fx * x + cx * z
-        if u + radius <= 0.0 or u - radius >= width * z:
-            continue
-        y = v[9] * px + v[10] * py + v[11] * pz + v[16]
-        radius = reach_y * size + slack * z
-        u = fy * y + cy * z
-        if u + radius <= 0.0 or u - radius >= height * z:
-            continue
-        index[count] = i
-        count += 1
-    return index[:count].copy()
+    x = v[6] * px + v[7] * py + v[8] * pz + v[15]
+    # Compared after multiplying by z, which saves two divisions per Gaussian.
+    radius = reach_x * size + slack * z
+    u = v[0] * x + v[2] * z
+    if u + radius <= 0.0 or u - radius >= v[4] * z:
+        return False
+    y = v[9] * px + v[10] * py + v[11] * pz + v[16]
+    radius = reach_y * size + slack * z
+    u = v[1] * y + v[3] * z
+    return not (u + radius <= 0.0 or u - radius >= v[5] * z)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -118,7 +130,7 @@ def project_candidates(
     count = 0
     for i in index:
         if _project_one(means[i], quats[i], scales[i], opacities[i], view, splats[count]):
-            _shade(means[i], sh[i], view, splats[count])
+            shade(means[i], sh[i], view, splats[count])
             count += 1
     return splats[:count]
 
@@ -162,6 +174,24 @@ def _project_one(
         cov_xy += along_x * along_y
         cov_yy += along_y * along_y
 
+    u, w = fx * x * inv_z + cx, fy * y * inv_z + cy
+    return write_splat(u, w, cov_xx, cov_xy, cov_yy, opacity, 1.0 / inv_z, width, height, out)
+
+
+@njit(cache=True, inline="always", error_model="numpy")
+def write_splat(
+    u: float,
+    w: float,
+    cov_xx: float,
+    cov_xy: float,
+    cov_yy: float,
+    opacity: float,
+    depth: float,
+    width: float,
+    height: float,
+    out: np.ndarray,
+) -> bool:
+    """Write all but the colour of a Gaussian projected to (u, w) to `out` (12,); return whether it can be seen."""
     sharp = cov_xx * cov_yy - cov_xy * cov_xy
     cov_xx += EPS_2D
     cov_yy += EPS_2D
@@ -172,19 +202,18 @@ def _project_one(
         return False
     extent = min(EXTENT_SIGMAS, np.sqrt(2.0 * np.log(alpha / MIN_ALPHA)))
     radius_x, radius_y = np.ceil(extent * np.sqrt(cov_xx)), np.ceil(extent * np.sqrt(cov_yy))
-    u, w = fx * x * inv_z + cx, fy * y * inv_z + cy
     if u + radius_x <= 0.0 or u - radius_x >= width or w + radius_y <= 0.0 or w - radius_y >= height:
         return False
     out[0], out[1] = u, w
     out[2], out[3], out[4] = cov_yy / blurred, -cov_xy / blurred, cov_xx / blurred
     out[5] = alpha
-    out[9] = 1.0 / inv_z
+    out[9] = depth
     out[10], out[11] = radius_x, radius_y
     return True
 
 
 @njit(cache=True, inline="always", error_model="numpy")
-def _shade(mean: np.ndarray, sh: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
+def shade(mean: np.ndarray, sh: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
     """Write the colour of one Gaussian as seen from the camera to `out[6:9]`."""
     bands = sh.shape[0]
     if bands == 1:

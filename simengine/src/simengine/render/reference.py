@@ -6,7 +6,6 @@ It draws each camera by looping over all Gaussians from front to back and blendi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,31 +21,13 @@ from simengine.render.backend import (
     MIN_TRANSMITTANCE,
     NEAR_PLANE,
     RenderedRig,
-    as_parts,
-    check_request,
+    RigRequest,
+    check_rig,
 )
 from simengine.render.gaussians import FlatGaussians, concatenate
-
-
-@dataclass(frozen=True)
-class Projected:
-    """M Gaussians on the image plane of one camera, nearest first.
-
-    Attributes:
-        index: (M,) row in the flat set.
-        center_px: (M, 2) projected centre.
-        covariance_px: (M, 2, 2) projected covariance with the blur.
-        opacity: (M,) after compensation.
-        depth: (M,) distance along the optical axis [m].
-        color: (M, 3) seen from this camera.
-    """
-
-    index: np.ndarray
-    center_px: np.ndarray
-    covariance_px: np.ndarray
-    opacity: np.ndarray
-    depth: np.ndarray
-    color: np.ndarray
+from simengine.render.lens_plan import LensPlanner
+from simengine.render.projected import Projected
+from simengine.render.reference_lens import project_through_lens
 
 
 def project(gaussians: FlatGaussians, camera: CameraCalibration, world_from_cam: np.ndarray) -> Projected:
@@ -122,6 +103,9 @@ class ReferenceBackend:
 
     name = "reference"
 
+    def __init__(self) -> None:
+        self._planner = LensPlanner()
+
     def render(
         self,
         gaussians: FlatGaussians | Sequence[FlatGaussians],
@@ -130,11 +114,24 @@ class ReferenceBackend:
         want_depth: bool = False,
     ) -> RenderedRig:
         """Return one image per camera; see `RenderBackend.render`."""
-        check_request(cameras, world_from_cam)
-        flat = concatenate(as_parts(gaussians))
+        return self.render_many([RigRequest(gaussians, cameras, world_from_cam, want_depth=want_depth)])[0]
+
+    def render_many(self, requests: Sequence[RigRequest]) -> list[RenderedRig]:
+        """Return the images of several rigs; see `RenderBackend.render_many`."""
+        return [self._rig(request) for request in requests]
+
+    def _rig(self, request: RigRequest) -> RenderedRig:
+        check_rig(request)
+        flat = concatenate(request.parts)
         rgb, depths = [], []
-        for camera, pose in zip(cameras, world_from_cam, strict=True):
-            color, _, depth = blend(project(flat, camera, pose), camera.width_px, camera.height_px)
-            rgb.append(to_uint8(color))
-            depths.append(depth.astype(np.float32))
-        return RenderedRig(tuple(rgb), tuple(depths) if want_depth else None)
+        for k, drawn in enumerate(self._planner.plan(request.cameras, request.lens, request.is_rolling)):
+            pose = request.world_from_cam[k]
+            if drawn.native:
+                seen = project_through_lens(flat, drawn.camera, pose, request.end_pose(k))
+            else:
+                seen = project(flat, drawn.camera, pose)
+            color, _, depth = blend(seen, drawn.camera.width_px, drawn.camera.height_px)
+            image, depth = to_uint8(color), depth.astype(np.float32)
+            rgb.append(drawn.warp.apply(image) if drawn.warp else image)
+            depths.append(drawn.warp.apply_depth(depth) if drawn.warp else depth)
+        return RenderedRig(tuple(rgb), tuple(depths) if request.want_depth else None)
