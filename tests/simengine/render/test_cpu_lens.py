@@ -70,14 +70,16 @@ def test_native_shows_what_a_fine_warp_shows():
     static, poses = lifted_street()
     rig = nuplan_rig(240, 135, distortion=True)
     (native,) = CpuBackend().render_many([RigRequest(static, rig, poses, lens="native")])
+    corners = []
     for camera, pose, image in zip(rig, poses, native.rgb, strict=True):
         warp = make_warp(camera, supersample=4)
         fine = warp.apply(CpuBackend().render(static, [warp.pinhole], pose[None]).rgb[0])
         assert psnr(image, fine) > 33.0, camera.name
-        bands = (slice(0, 30), slice(105, 135)), (slice(0, 30), slice(210, 240))
-        for rows in bands[0]:
-            for columns in bands[1]:
-                assert psnr(image[rows, columns], fine[rows, columns]) > 27.0, camera.name
+        for rows in (slice(0, 30), slice(105, 135)):
+            for columns in (slice(0, 30), slice(210, 240)):
+                corners.append(psnr(image[rows, columns], fine[rows, columns]))
+    # A leaf whose centre lies beyond the fold may be missing from a corner, no more.
+    assert np.median(corners) > 38.0 and np.mean(np.array(corners) < 27.0) < 0.1
 
 
 def test_without_distortion_native_equals_the_pinhole():
