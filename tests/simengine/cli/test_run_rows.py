@@ -33,9 +33,17 @@ def test_a_row_without_a_worker_has_the_labels_of_the_others():
     assert (row.mode, row.seed) == (config.metric, scenario_seed(4, "a"))
 
 
+def test_a_planner_that_watches_a_folder_is_told_that_nothing_is_left_to_drive(tmp_path):
+    # It deletes the flag of the run before when it starts, and would wait for frames.
+    config = compose_run(["bridge.transport=files", f"output_dir={tmp_path}"])
+    assert list(drive(config, [], RunDirectory(tmp_path), lambda tokens: None)) == []
+    assert (tmp_path / "WE_output" / "simulation_completed.flag").exists()
+
+
 def test_nothing_to_drive_starts_nothing(tmp_path):
     config = compose_run([*REPLAY, "worker=ray", "gpus_per_worker=64"])
     assert list(drive(config, [], RunDirectory(tmp_path), lambda tokens: None)) == []
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(("visible", "card"), [(None, "0"), ("", "0"), ("3", "3"), ("2,5", "2")])

@@ -6,7 +6,7 @@ import functools
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 
-from simengine.config.build import build_worker
+from simengine.config.build import build_worker, end_without_driving
 from simengine.config.schema import RunConfig
 from simengine.errors import ConfigError
 from simengine.metrics.row import ScoreRow, failed_row
@@ -32,6 +32,7 @@ def drive(
         watch: told the tokens that are being driven whenever they change.
     """
     if not handles:
+        end_without_driving(config)
         return
     options = DispatchOptions(config.retries, functools.partial(_given_up, config), watch)
     for row in _rows(config, handles, options):

@@ -195,6 +195,12 @@ def _policy_source(config: RunConfig) -> PolicySource:
     return PolicySource(lambda scenario, simulation: ExpertPolicy(scenario, simulation.episode.traffic))
 
 
+def end_without_driving(config: RunConfig) -> None:
+    """Tell a planner that only watches a folder that the run is over; with others there is nothing to end."""
+    if config.ego == "planner" and config.bridge.transport == "files":
+        _files_source(config).close()
+
+
 def _files_source(config: RunConfig) -> PolicySource:
     bridge, protocol = config.bridge, make_protocol(config)
     history, decisions = protocol.history_length, protocol.num_decisions
