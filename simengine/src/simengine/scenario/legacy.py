@@ -18,7 +18,7 @@ from simengine.scenario.kinematics import derivative
 from simengine.scenario.recenter import Shift
 from simengine.scenario.restricted_pickle import load_pickle
 from simengine.scenario.route_finding import route_of_drive
-from simengine.scenario.scenario import Scenario
+from simengine.scenario.scenario import ASSET_EGO_POSES, Scenario
 from simengine.scenario.scene_map import SourceRules, clean_features, read_map
 from simengine.scenario.scene_tracks import read_agents, read_lights, track_pose, track_valid
 from simengine.scenario.splits import safe_token
@@ -119,6 +119,7 @@ def _convert(scenario_id: str, name: LegacyId, token: str, record: Mapping) -> S
         "variant": name.suffix,
         "left_out": left_out,
         "frame_tokens": _frame_tokens(metadata),
+        ASSET_EGO_POSES: np.asarray(metadata.get("digitaltwin_ego2globals", ()), np.float64).tolist(),
     }
     return Scenario(
         token=token,

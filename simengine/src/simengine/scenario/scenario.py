@@ -15,6 +15,9 @@ from simengine.datatypes.map import VectorMap
 from simengine.datatypes.vehicle import VehicleParams
 from simengine.errors import ScenarioFormatError
 
+ASSET_EGO_POSES = "asset_ego_poses"
+"""Tag: matrices (T', 4, 4) of the rear axle in the frame of the asset, wherever the log had it."""
+
 
 @dataclass(frozen=True)
 class Scenario:

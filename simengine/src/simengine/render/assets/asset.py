@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import expit
 
 from simengine.errors import AssetError
-from simengine.geometry.se3 import rotation_from_quaternion
+from simengine.geometry.se3 import quaternion_from_rotation, rotation_from_quaternion
 from simengine.render import sh
 from simengine.render.assets.height_map import HeightMap
 from simengine.render.gaussians import FlatGaussians
@@ -46,6 +46,12 @@ class LogPoses:
     quats: np.ndarray
     trans: np.ndarray
     timestamps_us: np.ndarray | None = None
+
+    @classmethod
+    def from_matrices(cls, poses: np.ndarray, timestamps_us: np.ndarray | None = None) -> LogPoses:
+        """Return the log of transforms (F, 3 or 4, 4)."""
+        quats = np.stack([quaternion_from_rotation(pose[:3, :3]) for pose in poses])
+        return cls(quats, np.array(poses[:, :3, 3], np.float64), timestamps_us)
 
     @property
     def is_static(self) -> bool:

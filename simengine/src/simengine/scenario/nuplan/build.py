@@ -21,7 +21,7 @@ from simengine.scenario.nuplan.projection import Bounds
 from simengine.scenario.nuplan.tracks import place_lights, read_lights, read_tracks
 from simengine.scenario.recenter import Shift
 from simengine.scenario.route_finding import route_of_drive
-from simengine.scenario.scenario import Scenario
+from simengine.scenario.scenario import ASSET_EGO_POSES, Scenario
 
 _TILE = 100.0
 """Origins and windows lie on a grid, so that scenarios of one place share their map file [m]."""
@@ -75,6 +75,7 @@ def build_scenario(
         "left_out": left_out,
         "map_repairs": window.repairs,
         "frame_tokens": list(cut.tokens),
+        ASSET_EGO_POSES: _asset_poses(video),
     }
     scenario = Scenario(
         token=token,
@@ -127,6 +128,11 @@ def _stop_points(window: MapWindow) -> dict[str, np.ndarray]:
     return starts | window.stop_points
 
 
+def _asset_poses(video: Mapping) -> list:
+    """Return where the ego was in each frame of the video of an asset, matrices (4, 4) in the asset's frame."""
+    return [plain(info["ego2global"]) for info in video.get("frame_infos", ()) if "ego2global" in info]
+
+
 def _cameras(sources: Sources, token: str, video: Mapping) -> tuple[CameraCalibration, ...]:
     """Return the rig of the log, else of the metadata, with the intrinsics of the asset."""
     cameras = sources.cameras
@@ -157,7 +163,6 @@ def _facts(
                 "openscene": frame_facts(sources.openscene[token]) if token in sources.openscene else None,
             }
         )
-    poses = [plain(info["ego2global"]) for info in video.get("frame_infos", ()) if "ego2global" in info]
     return {
         "log": {
             "name": header.name,
@@ -166,6 +171,6 @@ def _facts(
             "vehicle": header.vehicle_name,
         },
         "scene": {"token": scene.token, "name": scene.name, "roadblock_ids": list(scene.roadblock_ids)},
-        "asset": {"id": asset.id, "ego2globals": poses} if asset else None,
+        "asset": {"id": asset.id, "ego2globals": _asset_poses(video)} if asset else None,
         "frames": frames,
     }

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from render_factories import make_street, states_at
+from simengine.errors import AssetError
+from simengine.render.assets.asset import Asset, AssetNode, NodeKind
+from simengine.render.assets.corrected import CorrectedStage
+from simengine.render.assets.formats import write_asset
+from simengine.render.assets.height_map import HeightMap
+from simengine.render.assets.opener import SceneOpener
+from simengine.render.assets.published import PublishedStage
+from simengine.render.cpu_backend import CpuBackend
+from simengine.render.lift import lift
+from simengine.render.renderer import SceneRenderer
+from simengine.render.rig import nuplan_rig
+from simengine.render.stage import FlatStage
+
+RIG = nuplan_rig(160, 90)
+HEIGHT = 3.0
+
+
+def as_asset(scenario) -> Asset:
+    """Return what `lift` makes of a scenario as an asset whose flat road lies at 3 m."""
+    scene, kinds = lift(scenario), {"background": NodeKind.BACKGROUND, "sky": NodeKind.SKY}
+    up = np.float32([0, 0, HEIGHT])
+    nodes = [
+        AssetNode(n.name, kinds[n.name], replace(n.gaussians, means=n.gaussians.means + up))
+        for n in scene.nodes.values()
+        if n.is_static
+    ]
+    size = scenario.agents.size
+    for row, agent_id in enumerate(scenario.agents.ids):
+        box = scene.nodes[f"agent/{agent_id}"].gaussians
+        down = np.float32([0, 0, -0.5 * size[row, 2]])
+        name = f"object_{agent_id.replace('_', '')}"
+        nodes.append(AssetNode(name, NodeKind.RIGID, replace(box, means=box.means + down), turns_colors=True))
+    road = HeightMap(np.full((400, 400), HEIGHT, np.float32), np.eye(2), np.array([200.0, 200.0]), 1.0)
+    place = np.append(scene.origin[:2] + scenario.global_from_world, 0.0)
+    return Asset(tuple(nodes), place, road)
+
+
+def without_underscores(scenario):
+    """Return a scenario whose track tokens look like real ones."""
+    ids = tuple(agent_id.replace("_", "") for agent_id in scenario.agents.ids)
+    return replace(scenario, agents=replace(scenario.agents, ids=ids))
+
+
+def test_without_a_folder_or_an_asset_scenes_are_lifted(tmp_path):
+    scenario = make_street()
+    assert isinstance(SceneOpener()(replace(scenario, asset_id="somewhere")), FlatStage)
+    assert isinstance(SceneOpener(tmp_path)(scenario), FlatStage)
+
+
+def test_an_asset_that_is_not_there_is_one_sentence(tmp_path):
+    with pytest.raises(AssetError, match=r"its asset place is not below .*leave out render.asset_root"):
+        SceneOpener(tmp_path)(replace(make_street(), asset_id="place"))
+
+
+@pytest.mark.parametrize(
+    ("composition", "kind"), [("corrected", CorrectedStage), ("worldengine_v1", PublishedStage)]
+)
+@pytest.mark.parametrize("named", [True, False])
+def test_an_asset_is_found_by_id_or_by_token(tmp_path, composition, kind, named):
+    scenario = make_street(token="place")
+    write_asset(tmp_path / "place.npz", as_asset(scenario))
+    if named:
+        scenario = replace(scenario, token="other", asset_id="place-003")
+    assert isinstance(SceneOpener(tmp_path, composition)(scenario), kind)
+
+
+def test_an_asset_looks_like_the_scene_it_was_made_of(tmp_path):
+    """Lifted, written as an asset on a road 3 m up, found by the renderer: the same pictures, agents in place."""
+    scenario = without_underscores(make_street(token="place"))
+    write_asset(Path(tmp_path) / "place.npz", as_asset(scenario))
+    images, heights = [], []
+    for opener in (SceneOpener(tmp_path), SceneOpener()):
+        renderer = SceneRenderer(CpuBackend(1), open_scene=opener)
+        heights.append(renderer.load(scenario).origin[2])
+        images.append(renderer.render(scenario.ego.pose[15], states_at(scenario, 15), RIG, 15))
+    assert heights == pytest.approx([-HEIGHT, 0.0])
+    for name, image in images[0].items():
+        error = np.mean((image.astype(float) - images[1][name]) ** 2)
+        # Lamps are missing in the asset; everything else is but quantised.
+        assert 10 * np.log10(255**2 / error) > 35.0, name
