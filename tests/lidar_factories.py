@@ -20,15 +20,17 @@ class Panel:
     u: tuple[float, float, float]
     v: tuple[float, float, float]
 
-    def gaussians(self, cell: float = 0.2, thickness: float = 1e-3, grey: float = 0.5) -> FlatGaussians:
-        """Return the panel tiled with opaque discs of about `cell` [m]."""
+    def gaussians(
+        self, cell: float = 0.2, thickness: float = 1e-3, grey: float = 0.5, overlap: float = 0.55
+    ) -> FlatGaussians:
+        """Return the panel tiled with opaque discs, one in each cell of about `cell` [m], `overlap` cells wide."""
         u, v = np.array(self.u), np.array(self.v)
         nu, nv = (max(round(np.linalg.norm(side) / cell), 1) for side in (u, v))
         a, b = np.meshgrid((np.arange(nu) + 0.5) / nu, (np.arange(nv) + 0.5) / nv)
         means = np.array(self.corner) + a.reshape(-1, 1) * u + b.reshape(-1, 1) * v
         x, y = u / np.linalg.norm(u), v / np.linalg.norm(v)
         quaternion = quaternion_from_rotation(np.stack([x, y, np.cross(x, y)], axis=1))
-        n, sigma = len(means), 0.55 * cell
+        n, sigma = len(means), overlap * cell
         return FlatGaussians(
             means,
             np.tile(quaternion, (n, 1)),
