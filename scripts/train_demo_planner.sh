@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Makes the shipped planner vadv2_demo from nothing: world, recordings, labels, vocabulary, training, export.
 #   scripts/train_demo_planner.sh [NUM_SCENARIOS] [KEY=VALUE ...]
-# NUM_SCENARIOS: how many scenarios of common_train to use (default: 400, what the shipped weights saw; at most 2000). KEY=VALUE words override keys of the training
-# config, for example train_cfg.max_epochs=1. DEVICE=auto|cpu|cuda, WORKERS (processes for the data) and
+# NUM_SCENARIOS: how many scenarios of common_train to use (default: 800, what the shipped weights saw). KEY=VALUE words
+# override keys of the training config, for example train_cfg.max_epochs=1. DEVICE=auto|cpu|cuda, WORKERS (processes for the data) and
 # OUT (where the weights go, default: the package's assets) are read from the environment.
 # Everything is seeded; a step whose results are there is not done again.
 set -euo pipefail
@@ -11,7 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 fail() { printf 'train_demo_planner: %s\n' "$*" >&2; exit 1; }
 say() { printf 'train_demo_planner: %s\n' "$*" >&2; }
 
-count=400 plans=256 overrides=()
+count=800 plans=256 overrides=()
 for word in "$@"; do
   case "$word" in
     model.head.vocabulary_size=*) overrides+=("$word") plans=${word#*=} ;;

@@ -4,7 +4,7 @@ cameras = ('CAM_F0', 'CAM_L0', 'CAM_L1', 'CAM_L2', 'CAM_R0', 'CAM_R1', 'CAM_R2',
 vocabulary = 'data/alg_engine/vocabulary/vadv2_demo.npy'
 
 train_dataloader = dict(
-    batch_size=4,
+    batch_size=8,
     num_workers=1,
     persistent_workers=True,
     pin_memory=True,

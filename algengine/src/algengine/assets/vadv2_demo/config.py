@@ -146,7 +146,7 @@ model = dict(
     type='VADv2')
 optim_wrapper = dict(
     clip_grad=dict(max_norm=5.0),
-    optimizer=dict(lr=0.001, type='AdamW', weight_decay=0.02),
+    optimizer=dict(lr=0.0014, type='AdamW', weight_decay=0.02),
     type='OptimWrapper')
 param_scheduler = [
     dict(begin=0, by_epoch=False, end=100, start_factor=0.05, type='LinearLR'),
@@ -159,9 +159,9 @@ param_scheduler = [
 randomness = dict(seed=0)
 recordings = 'data/alg_engine/recordings/vadv2_demo_train/observations'
 resume = False
-train_cfg = dict(max_epochs=5, type='EpochBasedTrainLoop', val_interval=5)
+train_cfg = dict(max_epochs=8, type='EpochBasedTrainLoop', val_interval=8)
 train_dataloader = dict(
-    batch_size=4,
+    batch_size=8,
     collate_fn=dict(type='algengine.planning_collate'),
     dataset=dict(
         cameras=(
@@ -201,7 +201,7 @@ train_dataloader = dict(
         type='RecordingDataset',
         val_share=0.08),
     drop_last=True,
-    num_workers=1,
+    num_workers=10,
     persistent_workers=True,
     pin_memory=True,
     sampler=dict(shuffle=True, type='DefaultSampler'))
@@ -232,7 +232,7 @@ val_dataloader = dict(
         root='data/alg_engine/recordings/vadv2_demo_train/observations',
         type='RecordingDataset',
         val_share=0.08),
-    num_workers=1,
+    num_workers=4,
     persistent_workers=True,
     pin_memory=True,
     sampler=dict(shuffle=False, type='DefaultSampler'))
