@@ -11,6 +11,7 @@ from simengine.datatypes.lights import TrafficLights
 from simengine.datatypes.observation_log import ObservationLog
 from simengine.datatypes.record import RolloutRecord
 from simengine.datatypes.record_io import load_record, save_record
+from simengine.datatypes.trust import RenderTrust
 from simengine.errors import ScenarioFormatError
 
 
@@ -70,6 +71,7 @@ def test_every_field_of_a_record_enters_its_hash():
     changed = {
         "token": "b", "protocol": "x", "traffic": "R", "seed": 8, "dt": 0.2, "plan_dt": 0.2,
         "agents": make_tracks(np.zeros((1, 51, 3))), "lights": TrafficLights.empty(51),
+        "trust": RenderTrust((), *np.zeros((5, 8, 0))),
     }  # fmt: skip
     for field in fields(record):
         value = changed.get(field.name)

@@ -26,10 +26,12 @@ from simengine.config.compose import compose_noted, presets, to_yaml
 from simengine.config.openscene import openscene_folder
 from simengine.config.rewards import reward_identity
 from simengine.config.schema import RunConfig
+from simengine.datatypes.record_io import load_record
 from simengine.export.tables import write_tables
 from simengine.metrics.console import print_scores
 from simengine.metrics.row import ScoreRow
 from simengine.metrics.table import write_compat_csv, write_scores_csv, write_summary_json
+from simengine.metrics.trust import trust_summary, write_trust_json
 from simengine.rewards.pdms_pkl import index_folder, write_pdms_index
 from simengine.runner.run_directory import RunDirectory
 
@@ -99,6 +101,8 @@ def _conclude(config: RunConfig, directory: RunDirectory, rows: list[ScoreRow]) 
         if config.report:
             write_run_report(root, config, rows)
         print_scores(rows)
+    if config.render.trust:
+        _conclude_trust(directory, rows)
     openscene = openscene_folder(config, root)
     if openscene is not None:
         write_tables(openscene, config.traffic, rows if config.metric != "none" else [])
@@ -109,6 +113,17 @@ def _conclude(config: RunConfig, directory: RunDirectory, rows: list[ScoreRow]) 
         print(f"failed {row.token}: {row.error}")
     print(f"results in {root}")
     return 1 if failed and not config.keep_going else 0
+
+
+def _conclude_trust(directory: RunDirectory, rows: list[ScoreRow]) -> None:
+    """Write how far the images of the run can be trusted, and say so in one line."""
+    records = (load_record(directory.record(row.token)) for row in rows if row.status == "ok")
+    summary = trust_summary({r.token: r.trust for r in records if r.trust is not None}, rows)
+    write_trust_json(directory.root / "trust.json", summary)
+    print(
+        f"images of {summary['trusted']} of {len(summary['scenarios'])} scenarios have a render trust of at least "
+        f"{summary['threshold']} throughout"
+    )
 
 
 def _fingerprint(config: RunConfig) -> dict:

@@ -23,10 +23,12 @@ from simengine.config.openscene import check_openscene, make_openscene, openscen
 from simengine.config.protocols import check_protocol, make_protocol, settled, traffic_model
 from simengine.config.recovery import DRIVERS, recovery_params, recovery_source
 from simengine.config.rewards import check_rewards, make_recorder
+from simengine.config.scenes import scene_opener
 from simengine.config.schema import RunConfig
-from simengine.config.sensors import check_sensors, make_lidar
+from simengine.config.sensors import check_sensors, make_lidar, make_trust
 from simengine.errors import ConfigError
 from simengine.metrics.pdm.parameters import MODES
+from simengine.render.assets.opener import COMPOSITIONS
 from simengine.render.build import make_backend
 from simengine.render.renderer import SceneRenderer
 from simengine.render.rig import nuplan_rig
@@ -47,6 +49,7 @@ CHOICES = {
     "metric": (*MODES, "none"),
     "worker": ("sequential", "processes", "ray"),
     "render.backend": ("cpu", "gsplat", "auto", "none"),
+    "render.composition": (*COMPOSITIONS,),
     "record.cameras": ("front", "all", "none"),
     "bridge.transport": ("socket", "files"),
     "rewards.mode": REWARD_MODES,
@@ -132,7 +135,8 @@ def build_worker(config: RunConfig) -> Worker:
     protocol = make_protocol(config)
     renderer = None
     if config.render.backend != "none":
-        renderer = SceneRenderer(make_backend(config.render.backend, _render_threads(config)))
+        backend = make_backend(config.render.backend, _render_threads(config))
+        renderer = SceneRenderer(backend, open_scene=scene_opener(config.render))
     simulation = Simulation(
         protocol,
         protocol.rules.trackers[config.controller](),
@@ -156,6 +160,7 @@ def build_worker(config: RunConfig) -> Worker:
         settings,
         make_recorder(config),
         make_openscene(config, output_dir(config)),
+        make_trust(config, renderer),
     )
 
 

@@ -27,6 +27,10 @@ class RenderConfig:
 
     `threads` of the CPU backend: None for all cores in a sequential run, one in each of several workers.
     `lidar` is none or nuplan: a point cloud in every observation; see docs/lidar.md.
+    `trust` measures how far the images of each decision can be trusted; see docs/render_trust.md.
+    `asset_root` is the folder of reconstructed assets, None to draw what is lifted from the scenarios; `composition` is
+    corrected or worldengine_v1, None for that of the protocol; `agent_library` is a folder of vehicles to borrow for
+    agents without Gaussians; see docs/assets.md.
     """
 
     backend: str = "cpu"
@@ -35,6 +39,10 @@ class RenderConfig:
     distortion: bool = False
     threads: int | None = None
     lidar: str = "none"
+    trust: bool = False
+    asset_root: str | None = None
+    composition: str | None = None
+    agent_library: str | None = None
 
 
 @dataclass

@@ -7,6 +7,7 @@ from simengine.datatypes.vehicle import VehicleParams
 from simengine.errors import ConfigError
 from simengine.render.lidar.scanner import LIDAR_NAMES, LidarScanner, make_scanner
 from simengine.render.renderer import SceneRenderer
+from simengine.render.trust.meter import TrustMeter
 
 
 def check_sensors(config: RunConfig) -> None:
@@ -18,6 +19,11 @@ def check_sensors(config: RunConfig) -> None:
         raise ConfigError(
             f"render.lidar={render.lidar} needs a scene but render.backend is none, expected cpu, gsplat or auto"
         )
+    if render.trust and (render.backend == "none" or not config.record.rollouts):
+        raise ConfigError(
+            f"render.trust measures images and is kept in records, but render.backend is {render.backend} and "
+            f"record.rollouts {str(config.record.rollouts).lower()}, expected images and records"
+        )
 
 
 def make_lidar(config: RunConfig, renderer: SceneRenderer | None, threads: int | None) -> LidarScanner | None:
@@ -26,3 +32,8 @@ def make_lidar(config: RunConfig, renderer: SceneRenderer | None, threads: int |
         return None
     device = "cuda" if renderer.backend.name == "gsplat" else "cpu"
     return make_scanner(config.render.lidar, renderer, VehicleParams(), device, threads)
+
+
+def make_trust(config: RunConfig, renderer: SceneRenderer | None) -> TrustMeter | None:
+    """Return what measures trust in the images of `renderer`; None if it is off."""
+    return TrustMeter(renderer) if config.render.trust and renderer is not None else None

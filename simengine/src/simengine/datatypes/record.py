@@ -9,6 +9,7 @@ import numpy as np
 
 from simengine.datatypes.agents import AgentTracks
 from simengine.datatypes.lights import TrafficLights
+from simengine.datatypes.trust import RenderTrust
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class RolloutRecord:
         plan_dt: time between planned poses [s].
         plan_indices: (D,) vocabulary rows, -1 where the planner has no vocabulary.
         commands: (D,) int8 of `DrivingCommand`.
+        trust: in the images of the D decisions; None where it was not measured.
     """
 
     token: str
@@ -49,6 +51,7 @@ class RolloutRecord:
     plan_dt: float
     plan_indices: np.ndarray
     commands: np.ndarray
+    trust: RenderTrust | None = None
 
     def content_hash(self) -> str:
         """Return 16 hex digits over everything in the record; equal records have equal hashes."""
@@ -63,7 +66,9 @@ def _feed(digest: hashlib._Hash, value: object) -> None:
         digest.update(np.ascontiguousarray(value).tobytes())
     elif hasattr(value, "__dataclass_fields__"):
         for item in fields(value):
-            digest.update(item.name.encode())
-            _feed(digest, getattr(value, item.name))
+            part = getattr(value, item.name)
+            if part is not None:  # what was not measured leaves no trace
+                digest.update(item.name.encode())
+                _feed(digest, part)
     else:
         digest.update(repr(value).encode())

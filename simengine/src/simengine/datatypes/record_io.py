@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from simengine.datatypes.agents import AgentTracks
 from simengine.datatypes.lights import TrafficLights
 from simengine.datatypes.record import RolloutRecord
+from simengine.datatypes.trust import MATRICES, RenderTrust
 from simengine.files.arrays import read_arrays, write_arrays
 
 _FORMAT = "simengine-rollout-record"
@@ -24,6 +27,9 @@ def save_record(record: RolloutRecord, path: Path) -> None:
     arrays = {name: getattr(record, name) for name in _ARRAYS}
     arrays |= {f"agents.{name}": getattr(record.agents, name) for name in _TRACK_ARRAYS}
     arrays |= {"lights.state": record.lights.state, "lights.stop_point": record.lights.stop_point}
+    if record.trust is not None:
+        header["trust_channels"] = record.trust.channels
+        arrays |= {f"trust.{name}": getattr(record.trust, name) for name in MATRICES}
     write_arrays(path, header, arrays)
 
 
@@ -39,4 +45,11 @@ def load_record(path: Path) -> RolloutRecord:
         **{name: arrays[name] for name in _ARRAYS},
         agents=AgentTracks(tuple(header["agent_ids"]), *(arrays[f"agents.{name}"] for name in _TRACK_ARRAYS)),
         lights=TrafficLights(tuple(header["light_ids"]), arrays["lights.state"], arrays["lights.stop_point"]),
+        trust=_trust(header, arrays),
     )
+
+
+def _trust(header: dict, arrays: dict[str, np.ndarray]) -> RenderTrust | None:
+    if "trust_channels" not in header:
+        return None
+    return RenderTrust(tuple(header["trust_channels"]), *(arrays[f"trust.{name}"] for name in MATRICES))

@@ -72,6 +72,16 @@ class RewardFile:
         """Return why columns are unknown in one row, by name."""
         return dict(self.header["unknown"][row])
 
+    @property
+    def trust(self) -> np.ndarray:
+        """Trust (D,) in the images that each decision was made from, NaN where it was not measured."""
+        values = self.header.get("trust") or [None] * len(self.steps)
+        return np.array([np.nan if value is None else value for value in values], np.float64)
+
+    def trusted(self, threshold: float) -> np.ndarray:
+        """Return the mask (D,) of decisions to learn from: all but those whose trust is known to be too low."""
+        return ~(self.trust < threshold)
+
     def scores(self, row: int = 0) -> VocabularyScores:
         """Return all columns of one row."""
         progress = self.header["reference_progress"][row]
@@ -155,6 +165,8 @@ def open_rewards(path: Path) -> RewardFile:
     lists = [
         key for key in ("reference", "reference_progress", "unknown") if len(header.get(key, ())) != steps
     ]
+    if len(header.get("trust", [None] * steps)) != steps:
+        lists.append("trust")
     if odd or lists or not {"token", "mode", "content", "vocabulary"} <= set(header):
         raise ScenarioFormatError(
             f"{path}: {', '.join([*odd, *lists]) or 'the header'} does not fit {steps} steps of {size} entries, "

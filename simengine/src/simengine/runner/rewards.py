@@ -7,6 +7,7 @@ import numpy as np
 from simengine.agents.traffic import TrafficModel
 from simengine.datatypes.plan import Plan
 from simengine.datatypes.state import SimState
+from simengine.datatypes.trust import RenderTrust
 from simengine.dynamics.tracking import Tracker
 from simengine.metrics.pdm.from_scenario import initial_state
 from simengine.pdm_closed.inputs import present_agents
@@ -88,17 +89,28 @@ class EpisodeRewards:
             frame = self._scenario.initial_frame + round(len(self._scores) * LOG_DT / self._scenario.dt)
             self.add(_at_frame(final, frame, self._scenario), plan)
 
-    def save(self, directory: RunDirectory) -> None:
-        """Write the rewards into a run folder, in the formats asked for."""
+    def save(self, directory: RunDirectory, trust: RenderTrust | None = None) -> None:
+        """Write the rewards into a run folder, in the formats asked for.
+
+        Args:
+            directory: the folder.
+            trust: in the images of the decisions, kept beside their rewards in the native format.
+        """
         if self._formats != "pdms_pkl":
             path = directory.rewards(self._scenario.token)
-            save_rewards(path, self._scores, self._scorer.vocabulary, self._imitations)
+            labels = {} if trust is None else {"trust": self._trust_of_steps(trust)}
+            save_rewards(path, self._scores, self._scorer.vocabulary, self._imitations, **labels)
         if self._formats != "native":
             name = scenario_id(self._scenario)
             for scores, imitation in zip(self._scores, self._imitations, strict=True):
                 path = directory.pdms_pkl / pdms_pkl_name(name, scores.step)
                 path.unlink(missing_ok=True)
                 write_pdms_pkl(directory.pdms_pkl, name, scores, imitation)
+
+    def _trust_of_steps(self, trust: RenderTrust) -> list[float | None]:
+        """Return the trust in each step's images; nobody decides where an episode ends, so None there."""
+        known: list[float | None] = [round(float(value), 6) for value in trust.lowest]
+        return known[: len(self._scores)] + [None] * (len(self._scores) - len(known))
 
     def _simulated_moment(self, step: int, state: SimState, plan: Plan) -> Moment:
         """The simulated traffic, what is seen now, and the true state of the ego."""

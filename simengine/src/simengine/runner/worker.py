@@ -16,6 +16,7 @@ from simengine.errors import PlannerTimeoutError
 from simengine.export.openscene import OpenSceneRecorder
 from simengine.metrics.row import ScoreRow, failed_row, row_of
 from simengine.pdm_closed.episode import score_episode
+from simengine.render.trust.meter import TrustMeter
 from simengine.runner.observations import ObservationCollector
 from simengine.runner.rewards import RewardRecorder
 from simengine.runner.run_directory import RunDirectory
@@ -87,6 +88,7 @@ class Worker:
         settings: WorkerSettings,
         rewards: RewardRecorder | None = None,
         openscene: OpenSceneRecorder | None = None,
+        trust: TrustMeter | None = None,
     ) -> None:
         self._simulation = simulation
         self._policies = policies
@@ -94,6 +96,7 @@ class Worker:
         self._settings = settings
         self._rewards = rewards
         self._openscene = openscene
+        self._trust = trust
 
     def close(self) -> None:
         """Release connections."""
@@ -132,12 +135,15 @@ class Worker:
         frames = self._openscene and self._openscene.start(
             scenario, simulation, getattr(handle, "path", None)
         )
+        trust = self._trust and self._trust.start(scenario, simulation.cameras)
         plans: list[Plan] = []
         try:
             for _ in range(simulation.protocol.num_decisions):
                 observation = simulation.observe(state)
                 plan = policy.plan(observation, state)
                 collector.add(observation)
+                if trust:
+                    trust.add(state.ego[:3], simulation.present_agents(state), state.frame)
                 plans.append(plan)
                 if rewards:
                     rewards.add(state, plan)
@@ -149,11 +155,19 @@ class Worker:
                 frames.finish(state, policy if self._policies.plans_at_end else None)
         finally:
             self._policies.finish(scenario.token)
+        measured = trust.finish() if trust else None
         if rewards:
             rewards.finish(state, plans[-1])
-            rewards.save(self._directory)
+            rewards.save(self._directory, measured)
         record = make_record(
-            state, scenario, simulation.protocol, plans, collector.commands, labels["traffic"], labels["seed"]
+            state,
+            scenario,
+            simulation.protocol,
+            plans,
+            collector.commands,
+            labels["traffic"],
+            labels["seed"],
+            measured,
         )
         if settings.keep_records:
             save_record(record, self._directory.record(handle.token))

@@ -9,6 +9,7 @@ from simengine.datatypes.lights import TrafficLights
 from simengine.datatypes.plan import Plan
 from simengine.datatypes.record import RolloutRecord
 from simengine.datatypes.state import SimState
+from simengine.datatypes.trust import RenderTrust
 from simengine.scenario.scenario import Scenario
 from simengine.sim.protocol import Protocol
 
@@ -21,6 +22,7 @@ def make_record(
     commands: list[int],
     traffic: str,
     seed: int,
+    trust: RenderTrust | None = None,
 ) -> RolloutRecord:
     """Return the record of an episode that ended, look-ahead included, in `final`.
 
@@ -32,6 +34,7 @@ def make_record(
         commands: the driving command at each decision.
         traffic: `NR` or `R`.
         seed: seed of the episode.
+        trust: in the images of each decision, if it was measured.
     """
     start, steps = scenario.initial_frame, protocol.num_steps
     frames = len(final.agent_trail)
@@ -66,6 +69,7 @@ def make_record(
         plan_dt=plans[0].dt,
         plan_indices=np.array([-1 if p.vocabulary_index is None else p.vocabulary_index for p in plans]),
         commands=np.array(commands, np.int8),
+        trust=trust,
     )
 
 

@@ -372,12 +372,13 @@
       line.addEventListener("click", () => { open(); stop(); frame = Math.max(0, Math.min(scene.frames - 1, Math.round(loss.time / scene.dt))); show(); });
       losses.append(line);
     }
+    const trust = element("div", { class: "facts" });
     const verdict = !known(row.values.no_at_fault_collisions) ? element("span", { class: "muted" }, "not scored") : row.blame ? element("span", { class: row.values.success ? "muted" : "blame" }, row.blame)
       : element("span", { class: "fine" }, "no violation");
     const head = element("div", { class: "head" }, element("span", { class: "token" }, row.token),
       element("span", { class: "pill " + grade(row.values.score), title: why(row, "score") }, "score " + shown("score", row.values.score)),
       element("span", { class: "pill " + grade(row.values.success), title: why(row, "success") }, !known(row.values.success) ? "success not known" : row.values.success ? "success" : "no success"), verdict);
-    const side = element("div", { class: "side" }, image, badges, facts);
+    const side = element("div", { class: "side" }, image, badges, facts, trust);
     const made = element("article", { class: "card", id: "card-" + index }, head,
       element("div", { class: "view" }, element("div", { class: "map" }, canvas), side),
       element("div", { class: "controls" }, play, slide, clock), losses, legend());
@@ -387,6 +388,7 @@
       if (!scene) return;
       slider.value = String(frame);
       clock.textContent = `${(frame * scene.dt).toFixed(1)} / ${((scene.frames - 1) * scene.dt).toFixed(1)} s · ${scene.speed[frame].toFixed(1)} m/s`;
+      showTrust(trust, scene, decision(scene, frame));
       const source = scene.images[Math.min(decision(scene, frame), scene.images.length - 1)];
       if (source && image.src !== source) image.src = source;
       draw(canvas, scene, frame, row);
@@ -431,6 +433,18 @@
     slider.addEventListener("input", () => { open(); stop(); frame = Number(slider.value); show(); });
     new IntersectionObserver((entries) => { if (entries.some((e) => e.isIntersecting)) open(); }, { rootMargin: "600px" }).observe(made);
     return made;
+  }
+
+  // How far the images of the latest decision can be trusted, and the lowest point of the drive.
+  function showTrust(target, scene, latest) {
+    if (!scene.trust.length) return;
+    const lowest = scene.trust.reduce((low, one, k) => (one.score < scene.trust[low].score ? k : low), 0);
+    const now = scene.trust[Math.max(latest, 0)], low = scene.trust[lowest];
+    const reason = (one) => `${one.camera}: ${one.distance.toFixed(2)} m and ${one.angle.toFixed(1)}° from a recorded view, ` +
+      `${(100 * one.coverage).toFixed(0)} % covered`;
+    target.replaceChildren(
+      element("div", {}, element("span", { class: "pill " + grade(now.score) }, "render trust " + now.score.toFixed(2)), " " + reason(now)),
+      element("div", { class: "muted" }, `lowest ${low.score.toFixed(2)} at ${(scene.decisions[lowest] * scene.dt).toFixed(1)} s, ${reason(low)}`));
   }
 
   function legend() {

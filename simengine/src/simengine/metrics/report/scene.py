@@ -53,7 +53,26 @@ def scene_data(scenario: Scenario, record: RolloutRecord, images: Sequence[bytes
         "decisions": [int(frame) for frame in record.decision_frames],
         "plans": _plans(record, states, origin),
         "images": [base64.b64encode(image).decode("ascii") for image in images],
+        "trust": _trust(record),
     }
+
+
+def _trust(record: RolloutRecord) -> list[dict]:
+    """Return for each decision the trust in its worst camera, and why; nothing if it was not measured."""
+    trust = record.trust
+    if trust is None or not len(trust.channels):
+        return []
+    worst = trust.score.argmin(axis=1)
+    return [
+        {
+            "score": round(float(trust.score[row, k]), 3),
+            "camera": trust.channels[k],
+            "distance": round(float(trust.distance[row, k]), 2),
+            "angle": round(float(trust.angle_deg[row, k]), 1),
+            "coverage": round(float(trust.coverage[row, k]), 3),
+        }
+        for row, k in enumerate(worst)
+    ]
 
 
 def _cm(length: float) -> int:
