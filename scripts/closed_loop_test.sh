@@ -3,6 +3,7 @@
 #   scripts/closed_loop_test.sh
 #   scripts/closed_loop_test.sh CONFIG CHECKPOINT MODEL_NAME DATA_TYPE NR|R [ASSET_NAME] [KEY=VALUE ...]
 # Without arguments: the shipped planner vadv2_demo through the built-in split demo.
+# ASSET_NAME: reconstructed assets in data/sim_engine/assets/ASSET_NAME/assets; without it scenes are lifted from logs.
 # KEY=VALUE words are overrides of `simengine run`, for example worker=ray num_workers=2.
 # PLANNER_GPUS="0 1": one planner on each of these cards, for the workers of that card; else one planner for all.
 set -euo pipefail
@@ -23,7 +24,11 @@ case ${#positional[@]} in
   *) fail "got ${#positional[@]} positional arguments, expected none or CONFIG CHECKPOINT MODEL_NAME DATA_TYPE NR|R [ASSET_NAME]" ;;
 esac
 case "$traffic" in NR | R) ;; *) fail "traffic is '$traffic', expected NR or R" ;; esac
-[ ${#positional[@]} -lt 6 ] || fail "ASSET_NAME '${positional[5]}' was given, but reconstructed assets cannot be rendered yet: leave it out to render assets lifted from the logs"
+if [ ${#positional[@]} -eq 6 ]; then
+  assets=data/sim_engine/assets/${positional[5]}/assets
+  [ -d "$assets" ] || fail "ASSET_NAME '${positional[5]}' was given, but there is no $assets: download it there, or leave it out to render what is lifted from the logs"
+  overrides=("render.asset_root=$assets" "${overrides[@]}")
+fi
 
 bash scripts/bootstrap.sh
 bin=$PWD/.venv/bin

@@ -17,6 +17,7 @@ PRESET = "default_runner"
 ROOT_VARIABLE = "WORLDENGINE_ROOT"
 WORKER_PLACEHOLDER = "__WORKER_ID__"
 FRAME_DT = 0.5
+_ASSETS = "data/sim_engine/assets/"
 
 Values = Mapping[str, Any]
 """Original key -> value, for all keys."""
@@ -117,6 +118,14 @@ def _pictures(values: Values) -> dict[str, object]:
     }
 
 
+def _assets(values: Values) -> dict[str, object]:
+    """The folder above all assets, its default, names none of them: scenes are lifted then."""
+    given = values["asset_folder_path"]
+    if given == _ASSETS:
+        return {}
+    return {"render.asset_root": str(Path(os.environ.get(ROOT_VARIABLE, ".")) / given)}
+
+
 def _workers(values: Values) -> dict[str, object]:
     alone = values["distributed_mode"] == "SINGLE_NODE"
     worker, gpus = values["worker"], values["number_of_gpus_allocated_per_simulation"]
@@ -162,9 +171,7 @@ TABLE: dict[str, Key] = {
         "all_scenarios.pkl", "a split is the folder that `simengine convert` made of the file"
     ),
     "data_file_path": Key(None, "", _split),
-    "asset_folder_path": none(
-        "data/sim_engine/assets/", "cameras draw what is lifted from the scenario itself"
-    ),
+    "asset_folder_path": Key(_ASSETS, "", _assets),
     "data_output_dir": Key("${output_dir}/openscene_format", "", _folders),
     "number_of_gpus_allocated_per_simulation": Key(1.0, "", _workers),
     "number_of_cpus_allocated_per_simulation": Key(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 
 from simengine.agents.traffic import IdmTraffic, PdmClosedTraffic, TrafficModel
+from simengine.config.scenes import usual_composition
 from simengine.config.schema import ProtocolConfig, RunConfig
 from simengine.errors import ConfigError
 from simengine.scenario.scenario import Scenario
@@ -39,6 +40,7 @@ def settled(config: RunConfig) -> RunConfig:
         protocol=ProtocolConfig(
             **{item.name: getattr(protocol, item.name) for item in fields(ProtocolConfig)}
         ),
+        render=replace(config.render, composition=usual_composition(config)),
         rewards=replace(config.rewards, mode=config.rewards.mode or rules.rewards),
     )
 

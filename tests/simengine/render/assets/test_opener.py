@@ -6,8 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from asset_factories import moving_dict, node_dict, write_checkpoint
 from render_factories import make_street, states_at
+from scenario_factories import make_legacy
+from simengine.datatypes.vehicle import AXLE_HEIGHT
 from simengine.errors import AssetError
+from simengine.geometry.se3 import transform_from_pose
 from simengine.render.assets.asset import Asset, AssetNode, NodeKind
 from simengine.render.assets.corrected import CorrectedStage
 from simengine.render.assets.formats import write_asset
@@ -19,6 +23,7 @@ from simengine.render.lift import lift
 from simengine.render.renderer import SceneRenderer
 from simengine.render.rig import nuplan_rig
 from simengine.render.stage import FlatStage
+from simengine.scenario.legacy import scenario_from_legacy
 
 RIG = nuplan_rig(160, 90)
 HEIGHT = 3.0
@@ -87,3 +92,36 @@ def test_an_asset_looks_like_the_scene_it_was_made_of(tmp_path):
         error = np.mean((image.astype(float) - images[1][name]) ** 2)
         # Lamps are missing in the asset; everything else is but quantised.
         assert 10 * np.log10(255**2 / error) > 35.0, name
+
+
+def test_an_original_scenario_stands_where_its_asset_was_driven(tmp_path):
+    """Ids, origins and ego poses of `all_scenarios.pkl`: world, map and asset must meet at the logged poses."""
+    origin, to_asset = np.array([664_432.0, 3_997_660.0]), np.array([5.0, -7.0, 600.0])
+    record = make_legacy(centred=True)
+    metadata = record.setdefault("metadata", {})
+    metadata["old_origin_in_current_coordinate"] = -origin
+    metadata["digitaltwin_asset_id"] = "place-002"
+    bare = scenario_from_legacy("log-abc", record)
+    rows = []
+    for x, y, yaw in bare.ego.pose:
+        pose = transform_from_pose(np.array([x, y, yaw]), z=30.0 + 0.01 * y + AXLE_HEIGHT)
+        pose[:2, 3] += bare.global_from_world - origin - to_asset[:2]
+        rows.append(pose)
+    metadata["digitaltwin_ego2globals"] = rows
+    scenario = scenario_from_legacy("log-abc", record)
+    place = np.append(origin, 0.0) + to_asset
+    token = "aaaaaaaaaaaaaaaa"
+    nodes = {
+        "background": node_dict(recon2world_translation=place),
+        f"object_{token}": moving_dict(np.array([[1.0, 2.0, 31.0]] * 2), [[1, 0, 0, 0]] * 2),
+    }
+    write_checkpoint(tmp_path, "place", nodes)
+    for composition in ("corrected", "worldengine_v1"):
+        stage = SceneOpener(tmp_path, composition)(scenario)
+        for pose, row in zip(scenario.ego.pose, rows, strict=True):
+            there = stage.world_from_ego(pose)
+            there[:3, 3] -= stage.scene.origin
+            np.testing.assert_allclose(there[:3, 3], row[:3, 3] - [0, 0, AXLE_HEIGHT], atol=1e-6)
+        first = stage.world_from_ego(scenario.ego.pose[scenario.initial_frame])
+        assert first[2, 3] == pytest.approx(0.0)
+        assert len(stage.moving(scenario.ego.pose[0], states_at(scenario, 0), 0)) >= 2
