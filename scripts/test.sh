@@ -3,6 +3,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bash scripts/bootstrap.sh
+bash scripts/install_browser.sh
 export PATH="$PWD/.venv/bin:$PATH"
 ruff check .
 ruff format --check .

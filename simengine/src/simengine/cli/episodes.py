@@ -75,6 +75,11 @@ def _recorded(run: Path, token: str, width_px: int, height_px: int) -> DriveSour
     def open_drive() -> Drive:
         config = read_config(run)
         record = load_record(directory.record(token))
+        if record.token != token:
+            raise ConfigError(
+                f"{directory.record(token)} holds a record of scenario {record.token!r}, expected {token!r}: "
+                "give the record its own name"
+            )
         return recorded_drive(
             title,
             record,

@@ -69,4 +69,5 @@ def execute(arguments: argparse.Namespace) -> int:
 def _watched(frames: Iterator[np.ndarray], total: int, console: Console) -> Iterator[np.ndarray]:
     """Yield `frames` while a bar shows how far they are."""
     with make_progress(console) as progress:
-        yield from progress.track(frames, total=total, description="frames")
+        task = progress.add_task("frames", total=total, visible=console.is_terminal)
+        yield from progress.track(frames, task_id=task)

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 _IDLE = 0.5
 _MARGIN = 10.0
-_EYE = np.array([-13.0, 7.0, 10.0])
-_AHEAD = np.array([9.0, 0.0, 0.0])
+EYE = np.array([-13.0, 7.0, 10.0])
+AHEAD = np.array([9.0, 0.0, 0.0])
 
 
 @dataclass(frozen=True)
@@ -212,8 +212,8 @@ class Viewer:
 
     def _look_at_ego(self, drive: Drive) -> None:
         camera, yaw = self._server.initial_camera, float(drive.ego[0, 2])
-        camera.position = np.append(rotate(_EYE[:2], yaw), _EYE[2])
-        camera.look_at = np.append(rotate(_AHEAD[:2], yaw), _AHEAD[2])
+        camera.position = np.append(rotate(EYE[:2], yaw), EYE[2])
+        camera.look_at = np.append(rotate(AHEAD[:2], yaw), AHEAD[2])
         camera.up = (0.0, 0.0, 1.0)
 
     def _draw(self) -> None:
