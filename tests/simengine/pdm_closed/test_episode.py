@@ -9,7 +9,8 @@ from factories import make_scenario
 from metrics_factories import make_record, straight_states
 from simengine.datatypes.map import VectorMap
 from simengine.metrics.episode import score_record
-from simengine.pdm_closed.episode import episode_reference, score_episode
+from simengine.metrics.pdm.map_areas import drivable_map
+from simengine.pdm_closed.episode import episode_reference, scenario_reference, score_episode
 from simengine.pdm_closed.reference import SOURCE, pdm_closed_reference
 
 
@@ -59,3 +60,14 @@ def test_the_reference_says_who_it_is() -> None:
     reference, note = episode_reference(make_record(scenario), scenario, "corrected")
     assert reference is not None
     assert (reference.source, note) == (SOURCE, {})
+
+
+@pytest.mark.parametrize("mode", ["navsim_v1", "corrected", "worldengine_v1"])
+def test_what_is_known_of_a_scenario_need_not_be_found_again(mode: str) -> None:
+    scenario = make_scenario()
+    yardstick = scenario_reference(scenario, mode, 0.1, 41)
+    drivable = drivable_map(scenario.map, np.array([12.0 + 1.461, 0.0]), 100.0)
+    for y in (0.0, -2.0, -4.0):
+        record = make_record(scenario, straight_states(6.0, y=y))
+        known = score_episode(record, scenario, mode, yardstick, drivable)
+        assert repr(known) == repr(score_episode(record, scenario, mode))  # NaN is not equal to itself

@@ -192,9 +192,9 @@ class ClosedLoopEnv(gymnasium.Env):
         """
         protocol = self._settings.protocol
         driven = replace(protocol, horizon=round(len(run.plans) * protocol.decision_interval, 9))
-        scenario = run.stage.scenario
-        record = make_record(final, scenario, driven, run.plans, run.commands, self._settings.traffic, seed=0)
-        return score_episode(record, scenario, run.stage.metric, run.stage.yardstick)
+        stage, traffic = run.stage, self._settings.traffic
+        record = make_record(final, stage.scenario, driven, run.plans, run.commands, traffic, seed=0)
+        return score_episode(record, stage.scenario, stage.metric, stage.yardstick, stage.drivable)
 
 
 def _final(score: EpisodeScore) -> dict[str, Any]:

@@ -84,6 +84,7 @@ def score_record(
     scenario: Scenario,
     mode: str = "navsim_v1",
     reference: Reference | None = None,
+    drivable: DrivableMap | None = None,
 ) -> EpisodeScore:
     """Return the score of an executed episode.
 
@@ -94,6 +95,7 @@ def score_record(
         reference: whose progress is full progress, and along which line. A planner's drive is scored like the
             ego's, and counts only as far as it stays free of collisions and on the road. Left out, it is the
             logged ego, whose progress counts whole: its log was not driven among these agents.
+        drivable: see `scene_of`; `worldengine_v1` has its own.
     """
     parameters = parameters_of(mode)
     states = np.asarray(record.ego_states, dtype=np.float64)
@@ -105,7 +107,7 @@ def score_record(
     if parameters.mode == PUBLISHED:
         batch, scene = published_episode(record, scenario, parameters)
     else:
-        scene = scene_of(scenario, record.agents, states[0], reference, record.dt, parameters)
+        scene = scene_of(scenario, record.agents, states[0], reference, record.dt, parameters, drivable)
         batch = np.stack([_as_long_as(states, reference, reasons), states])
     result = score_batch(batch, scene)
     values = _values(result, scene, reasons, mask_reference=reference.source != "logged_ego")

@@ -8,6 +8,7 @@ from simengine.datatypes.record import RolloutRecord
 from simengine.errors import MapQueryError
 from simengine.metrics.episode import EpisodeScore, score_record
 from simengine.metrics.pdm.from_scenario import Reference
+from simengine.metrics.pdm.map_areas import DrivableMap
 from simengine.metrics.pdm.parameters import WORLDENGINE_V1, parameters_of
 from simengine.pdm_closed.reference import pdm_closed_reference
 from simengine.scenario.scenario import Scenario
@@ -21,7 +22,11 @@ Yardstick = tuple[Reference | None, dict[str, str]]
 
 
 def score_episode(
-    record: RolloutRecord, scenario: Scenario, mode: str = "navsim_v1", yardstick: Yardstick | None = None
+    record: RolloutRecord,
+    scenario: Scenario,
+    mode: str = "navsim_v1",
+    yardstick: Yardstick | None = None,
+    drivable: DrivableMap | None = None,
 ) -> EpisodeScore:
     """Return the score of an executed episode; see `score_record`.
 
@@ -30,9 +35,10 @@ def score_episode(
         scenario: the scenario it was driven in, at the rate of the record.
         mode: scoring mode.
         yardstick: `scenario_reference` of the scenario, for those who score it more than once.
+        drivable: see `scene_of`; likewise.
     """
     reference, note = yardstick if yardstick is not None else episode_reference(record, scenario, mode)
-    score = score_record(record, scenario, mode, reference)
+    score = score_record(record, scenario, mode, reference, drivable)
     return replace(score, reasons=note | score.reasons)
 
 
