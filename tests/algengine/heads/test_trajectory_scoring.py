@@ -3,7 +3,7 @@ import torch
 
 from alg_factories import make_vocabulary
 from algengine.heads.ego_status import EgoStatusEmbedding
-from algengine.heads.trajectory_scoring import TrajectoryScoringHead
+from algengine.heads.trajectory_scoring import IMITATION, TrajectoryScoringHead
 
 pytestmark = pytest.mark.mm
 
@@ -50,9 +50,9 @@ def test_batch_equals_single():
     head = make_head().eval()
     bev, status = torch.randn(3, 16, 8, 10), make_status()
     with torch.no_grad():
-        whole = head(bev, status)
+        whole = head(bev, status)[IMITATION]
         for i in range(3):
-            one = head(bev[i : i + 1], {k: v[i : i + 1] for k, v in status.items()})
+            one = head(bev[i : i + 1], {k: v[i : i + 1] for k, v in status.items()})[IMITATION]
             assert torch.allclose(one[0], whole[i], atol=1e-5)
 
 
@@ -61,10 +61,10 @@ def test_present_status_reaches_the_planner(key):
     head = make_head().eval()
     bev, status = torch.randn(1, 16, 8, 10), make_status(1)
     with torch.no_grad():
-        before = head(bev, status)
+        before = head(bev, status)[IMITATION]
         changed = status | {key: status[key].clone()}
         changed[key][:, -1] = (changed[key][:, -1] + 1) % 4 if key == "command" else changed[key][:, -1] + 1.0
-        assert not torch.allclose(before, head(bev, changed), atol=1e-4)
+        assert not torch.allclose(before, head(bev, changed)[IMITATION], atol=1e-4)
 
 
 def test_map_along_the_path_reaches_the_plan():
@@ -74,7 +74,7 @@ def test_map_along_the_path_reaches_the_plan():
     changed = bev.clone()
     changed[:, :, 4, 3] = 5.0  # around x = 10 m: half way of plans that end farther
     with torch.no_grad():
-        moved = (head(changed, status) - head(bev, status)).abs()[0]
+        moved = (head(changed, status)[IMITATION] - head(bev, status)[IMITATION]).abs()[0]
     assert moved[-1] > 1e-4
 
 
@@ -98,7 +98,7 @@ def test_loss_counts_only_complete_futures():
     driven = head.vocabulary[[3, 5]].clone()
     valid = torch.ones(2, 40, dtype=torch.bool)
     valid[1, 20:] = False
-    losses = head.loss(logits, driven, valid)
+    losses = head.loss({IMITATION: logits}, driven, valid)
     losses["loss_imitation"].backward()
     assert logits.grad[1].abs().max() == 0
     assert logits.grad[0].abs().max() > 0

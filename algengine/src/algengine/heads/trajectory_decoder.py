@@ -17,13 +17,32 @@ class PathAttention(nn.Module):
     """Deformable attention at S poses of each plan; offsets are in metres in the frame of each pose.
 
     What is read at different steps stays apart until the output layer, so the plan knows where along it something is.
+
+    Args:
+        dims: channels C.
+        heads: attention heads M.
+        steps: poses S along a plan.
+        points: reads per head and pose.
+        grid: layout of the map.
+        dropout: dropout of what is added to the queries.
+        compat: as published, all steps read around the last pose, offsets are cells along the axes of the map.
+        deformable: see `choose_form`.
     """
 
     def __init__(
-        self, dims: int, heads: int, steps: int, points: int, grid: BEVGrid, dropout: float = 0.0
+        self,
+        dims: int,
+        heads: int,
+        steps: int,
+        points: int,
+        grid: BEVGrid,
+        dropout: float = 0.0,
+        compat: bool = False,
+        deformable: str = "auto",
     ) -> None:
         super().__init__()
         self.heads, self.steps, self.points, self.grid = heads, steps, points, grid
+        self.compat, self.deformable = compat, deformable
         self.offsets = nn.Linear(dims, heads * steps * points * 2)
         self.weights = nn.Linear(dims, heads * steps * points)
         self.value = nn.Conv2d(dims, dims, 1)
@@ -43,15 +62,22 @@ class PathAttention(nn.Module):
         """
         batch, plans, dims = query.shape
         shape = (batch, plans, self.heads, self.steps, self.points)
-        local = self.offsets(query).reshape(*shape, 2)
-        cos, sin = anchors[:, None, :, None, 2].cos(), anchors[:, None, :, None, 2].sin()
-        turned = torch.stack(
-            [cos * local[..., 0] - sin * local[..., 1], sin * local[..., 0] + cos * local[..., 1]], dim=-1
-        )
-        places = self.grid.normalize(anchors[:, None, :, None, :2] + turned)  # B, K, M, S, P, 2
+        places = self._places(self.offsets(query).reshape(*shape, 2), anchors)  # B, K, M, S, P, 2
         weights = self.weights(query).reshape(shape).softmax(-1)
         read = self._read(self.value(bev), places, weights)
         return query + self.dropout(self.output(read.reshape(batch, plans, self.steps * dims)))
+
+    def _places(self, offsets: Tensor, anchors: Tensor) -> Tensor:
+        """Return where to read (B, K, M, S, P, 2) as fractions of the map."""
+        if self.compat:
+            last = anchors[:, None, -1:, None, :2]
+            return self.grid.normalize(last) + offsets / offsets.new_tensor([self.grid.cols, self.grid.rows])
+        cos, sin = anchors[:, None, :, None, 2].cos(), anchors[:, None, :, None, 2].sin()
+        turned = torch.stack(
+            [cos * offsets[..., 0] - sin * offsets[..., 1], sin * offsets[..., 0] + cos * offsets[..., 1]],
+            dim=-1,
+        )
+        return self.grid.normalize(anchors[:, None, :, None, :2] + turned)
 
     def _read(self, value: Tensor, places: Tensor, weights: Tensor) -> Tensor:
         batch, plans = places.shape[:2]
@@ -62,17 +88,25 @@ class PathAttention(nn.Module):
         weights = weights.permute(0, 1, 3, 2, 4).reshape(
             batch, plans * self.steps, self.heads, 1, self.points
         )
-        return deformable_sample([value], places, weights)
+        return deformable_sample([value], places, weights, self.deformable)
 
 
 class TrajectoryDecoderLayer(nn.Module):
-    """Path attention, norm and feed-forward."""
+    """Path attention, norm and feed-forward; arguments as `PathAttention`'s."""
 
     def __init__(
-        self, dims: int, heads: int, steps: int, points: int, grid: BEVGrid, dropout: float = 0.0
+        self,
+        dims: int,
+        heads: int,
+        steps: int,
+        points: int,
+        grid: BEVGrid,
+        dropout: float = 0.0,
+        compat: bool = False,
+        deformable: str = "auto",
     ) -> None:
         super().__init__()
-        self.attention = PathAttention(dims, heads, steps, points, grid, dropout)
+        self.attention = PathAttention(dims, heads, steps, points, grid, dropout, compat, deformable)
         self.norm = nn.LayerNorm(dims)
         self.feed_forward = FeedForward(dims, 2 * dims, dropout)
 

@@ -12,16 +12,23 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from algengine.heads.ego_status import EgoStatusEmbedding
+from algengine.heads.published_status import PublishedStatusEmbedding
+from algengine.heads.sub_score_heads import SUB_SCORES, SubScoreHeads, combine_scores
 from algengine.heads.trajectory_decoder import TrajectoryDecoderLayer
 from algengine.heads.vocabulary_encoder import VocabularyEncoder
+from algengine.losses.distillation import distill_sub_scores
 from algengine.losses.imitation import hard_imitation, masked_mean, soft_imitation, trajectory_distance
 from algengine.models.bev.grid import BEVGrid
 from algengine.registry import MODELS
+from simengine.errors import ConfigError
+
+IMITATION = "imitation"
+"""Name of the imitation logits among the outputs."""
 
 
 @MODELS.register_module()
 class TrajectoryScoringHead(BaseModule):
-    """Imitation logits over a vocabulary.
+    """Imitation logits over a vocabulary (VADv2) and, if asked for, sub-scores of each plan (HydraMDP).
 
     Args:
         vocabulary_size: K.
@@ -40,6 +47,11 @@ class TrajectoryScoringHead(BaseModule):
         min_valid: recorded poses that a future needs to count.
         past_dropout: see `EgoStatusEmbedding`.
         dropout: dropout in the decoder.
+        hidden: width of the hidden layers of embedding and heads, twice `dims` unless given.
+        sub_scores: whether the PDM sub-scores of each plan are predicted and rank the plans, see `combine_scores`.
+        compat: the published arithmetic: aliasing position code, present status masked out, map read around the end
+            of each plan only.
+        deformable: see `choose_form`.
     """
 
     def __init__(
@@ -60,6 +72,10 @@ class TrajectoryScoringHead(BaseModule):
         min_valid: int = 40,
         past_dropout: float = 0.0,
         dropout: float = 0.1,
+        hidden: int | None = None,
+        sub_scores: bool = False,
+        compat: bool = False,
+        deformable: str = "auto",
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -67,18 +83,24 @@ class TrajectoryScoringHead(BaseModule):
         self.soft, self.temperature, self.label_smoothing = soft, temperature, label_smoothing
         self.min_valid, self.stride = min_valid, num_poses // steps
         self.register_buffer("vocabulary", torch.zeros(vocabulary_size, num_poses, 3))
-        self.status = EgoStatusEmbedding(dims, past_dropout=past_dropout)
-        self.encoder = VocabularyEncoder(dims, num_poses, heads)
+        if compat:
+            self.status: nn.Module = PublishedStatusEmbedding(dims)
+        else:
+            self.status = EgoStatusEmbedding(dims, past_dropout=past_dropout)
+        self.encoder = VocabularyEncoder(dims, num_poses, heads, hidden=hidden, compat=compat)
         self.decoder = nn.ModuleList(
-            TrajectoryDecoderLayer(dims, heads, steps, points, grid, dropout) for _ in range(num_layers)
+            TrajectoryDecoderLayer(dims, heads, steps, points, grid, dropout, compat, deformable)
+            for _ in range(num_layers)
         )
+        hidden = hidden or 2 * dims
         self.imitation = nn.Sequential(
-            nn.Linear(dims, 2 * dims),
+            nn.Linear(dims, hidden),
             nn.ReLU(inplace=True),
-            nn.Linear(2 * dims, 2 * dims),
+            nn.Linear(hidden, hidden),
             nn.ReLU(inplace=True),
-            nn.Linear(2 * dims, 1),
+            nn.Linear(hidden, 1),
         )
+        self.sub_scores = SubScoreHeads(dims, hidden, SUB_SCORES) if sub_scores else None
         self._cached: Tensor | None = None
 
     def train(self, mode: bool = True) -> TrajectoryScoringHead:
@@ -94,8 +116,8 @@ class TrajectoryScoringHead(BaseModule):
             self._cached = self.encoder(self.vocabulary)
         return self._cached
 
-    def forward(self, bev: Tensor, status: dict[str, Tensor]) -> Tensor:
-        """Return imitation logits (B, K).
+    def forward(self, bev: Tensor, status: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return logits (B, K): `imitation` and, with `sub_scores`, each of `SUB_SCORES`.
 
         Args:
             bev: (B, C, rows, cols).
@@ -107,17 +129,26 @@ class TrajectoryScoringHead(BaseModule):
             query = layer(query, bev, anchors)
         # Scores of similar plans differ by little: the last layers stay in single precision under autocast.
         with torch.autocast(query.device.type, enabled=False):
-            return self.imitation(query.float())[..., 0]
+            query = query.float()
+            outputs = {IMITATION: self.imitation(query)[..., 0]}
+            return outputs if self.sub_scores is None else outputs | self.sub_scores(query)
 
-    def loss(self, logits: Tensor, driven: Tensor, valid: Tensor) -> dict[str, Tensor]:
-        """Return the imitation loss and, for the log, how often the nearest plan is chosen.
+    def loss(
+        self,
+        outputs: dict[str, Tensor],
+        driven: Tensor,
+        valid: Tensor,
+        sub_scores: dict[str, Tensor] | None = None,
+    ) -> dict[str, Tensor]:
+        """Return the losses and, for the log, how often the nearest plan is the likeliest.
 
         Args:
-            logits: (B, K).
+            outputs: result of `forward`.
             driven: (B, T, 3) driven futures in the ego frame.
-            valid: (B, T) recorded poses.
+            valid: (B, T) recorded poses; a sample with fewer than `min_valid` is not imitated.
+            sub_scores: (B, K) true sub-scores; needed with `sub_scores` heads.
         """
-        logits = logits.float()
+        logits = outputs[IMITATION].float()
         distance = trajectory_distance(self.vocabulary, driven, valid, self.stride)
         if self.soft:
             each = soft_imitation(logits, distance, self.temperature)
@@ -127,14 +158,27 @@ class TrajectoryScoringHead(BaseModule):
         with torch.no_grad():
             nearest = (logits.argmax(-1) == distance.argmin(-1)).float()
             gap = distance.gather(1, logits.argmax(-1, keepdim=True))[:, 0] / (driven.shape[1] // self.stride)
-        return {
+        losses = {
             "loss_imitation": masked_mean(each, counts),
             "top1": masked_mean(nearest, counts),
             "ade": masked_mean(gap, counts),
         }
+        if self.sub_scores is not None:
+            if sub_scores is None:
+                raise ConfigError(
+                    "the head predicts sub-scores but the samples have none: give the dataset a score cache "
+                    "(`algengine cache`), or set model.head.sub_scores=False"
+                )
+            losses |= distill_sub_scores({name: outputs[name] for name in self.sub_scores}, sub_scores)
+        return losses
 
-    def predict(self, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def scores(self, outputs: dict[str, Tensor]) -> Tensor:
+        """Return the scores (B, K) that rank the plans; of VADv2 the log-probabilities."""
+        names = self.sub_scores or ()
+        return combine_scores(outputs[IMITATION], {name: outputs[name] for name in names})
+
+    def predict(self, outputs: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """Return scores (B, K), chosen rows (B,) and their plans (B, T, 3)."""
-        scores = torch.log_softmax(logits.float(), dim=-1)
+        scores = self.scores(outputs)
         index = scores.argmax(-1)
         return scores, index, self.vocabulary[index]

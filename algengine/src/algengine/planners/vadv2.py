@@ -1,4 +1,4 @@
-"""VADv2: cameras and ego status in, a probability for every plan of a vocabulary out.
+"""VADv2 and HydraMDP: cameras and ego status in, a score for every plan of a vocabulary out.
 
 B batch, Q frames of a clip (oldest first), N cameras, K plans.
 """
@@ -11,12 +11,18 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor
 
+from algengine.heads.sub_score_heads import SUB_SCORES
+from algengine.models.bev.can_bus import can_bus_from_motion
 from algengine.models.bev.projection import CameraRig, CameraViews
+from algengine.planners.history import as_at_inference
 from algengine.registry import MODELS
 from algengine.structures.planning_sample import PlanningDataSample
 
 # The registry makes MMCV importable first.
 from mmdet3d.models.detectors.base import Base3DDetector  # isort: skip
+
+FRAME_DT = 0.5
+"""Time between frames [s]."""
 
 _STATUS = ("history", "velocity", "acceleration", "command", "history_valid")
 
@@ -25,8 +31,12 @@ _STATUS = ("history", "velocity", "acceleration", "command", "history_valid")
 class VADv2(Base3DDetector):
     """Image backbone, neck, bird's-eye-view encoder and trajectory scoring head.
 
-    A clip is encoded frame by frame, each map feeding the next, and every frame is supervised: no frame is encoded
-    twice, and the planner learns to drive with any length of memory, as it must at the start of a rollout.
+    A clip is encoded frame by frame, each map feeding the next; no frame is encoded twice. With `supervised="all"` every
+    frame is supervised, and the planner learns to drive with any length of memory, as it must at the start of a rollout.
+    With `supervised="last"` only the last frame is, and those before it are encoded as at inference, which takes a
+    fraction of the memory.
+
+    A head with sub-scores makes it HydraMDP.
 
     Args:
         backbone: image backbone.
@@ -36,6 +46,11 @@ class VADv2(Base3DDetector):
         bev_head: optional auxiliary head, see `BEVSegmentationHead`.
         image_size: width and height of the images without padding [px].
         detach_memory: whether gradients stop between frames.
+        supervised: `all` frames of a clip or the `last`.
+        frozen: parts that do not learn, of `backbone`, `neck`, `bev_encoder`; they stay in evaluation mode.
+        compat: the published arithmetic in encoder and head, for published weights; see there. Inputs then need
+            `can_bus`, and statistics of frozen parts drift while training.
+        deformable: form of deformable sampling, see `choose_form`.
         autocast: dtype name for mixed precision on CUDA, "" for none.
         data_preprocessor: see `PlanningDataPreprocessor`.
     """
@@ -49,6 +64,10 @@ class VADv2(Base3DDetector):
         bev_head: dict | None = None,
         image_size: Sequence[int] = (320, 180),
         detach_memory: bool = False,
+        supervised: str = "all",
+        frozen: Sequence[str] = (),
+        compat: bool = False,
+        deformable: str = "auto",
         autocast: str = "",
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
@@ -58,12 +77,24 @@ class VADv2(Base3DDetector):
         super().__init__(data_preprocessor=prepare, init_cfg=init_cfg)
         self.backbone = MODELS.build(backbone)
         self.neck = MODELS.build(neck)
-        self.bev_encoder = MODELS.build(bev_encoder)
-        self.head = MODELS.build(head)
+        shared = {"compat": compat, "deformable": deformable}
+        self.bev_encoder = MODELS.build(shared | bev_encoder)
+        self.head = MODELS.build(shared | head)
         self.bev_head = MODELS.build(bev_head) if bev_head else None
         self.image_size = (image_size[0], image_size[1])
         self.detach_memory = detach_memory
+        self.supervised, self.frozen, self.compat = supervised, tuple(frozen), compat
         self.autocast = autocast
+        for name in self.frozen:
+            self.get_submodule(name).requires_grad_(False)
+
+    def train(self, mode: bool = True) -> VADv2:
+        """Switch modes as usual; frozen parts stay in evaluation mode, except that `compat` lets statistics drift."""
+        super().train(mode)
+        if not self.compat:
+            for name in self.frozen:
+                self.get_submodule(name).eval()
+        return self
 
     def extract_feat(self, batch_inputs: Tensor) -> list[Tensor]:
         """Return L maps (B, N, C, h, w) of normalised, padded images (B, N, 3, H, W)."""
@@ -83,63 +114,113 @@ class VADv2(Base3DDetector):
         )
         return self.bev_encoder.view(rig)
 
-    def encode_clip(self, inputs: dict[str, Tensor]) -> list[Tensor]:
-        """Return the maps (B, C, rows, cols) of all Q frames.
+    def encode_frame(
+        self,
+        features: list[Tensor],
+        views: CameraViews,
+        previous: Tensor | None,
+        motion: Tensor | None,
+        status: dict[str, Tensor],
+    ) -> Tensor:
+        """Return the map (B, C, rows, cols) of one frame.
 
         Args:
-            inputs: `images` (B, Q, N, 3, H, W), calibrations, `motion` (B, Q, 3).
+            features: L maps (B, N, C, h, w).
+            views: result of `view`.
+            previous: (B, C, rows, cols) map of the previous frame, or None.
+            motion: (B, 3) present ego pose in the previous ego frame; needed with `previous`.
+            status: ego status of this frame, see `EgoStatusEmbedding.forward`; in `compat` also `can_bus` (B, 18).
+        """
+        can_bus = None
+        if self.bev_encoder.can_bus is not None:
+            can_bus = status.get("can_bus") if self.compat else None
+            if can_bus is None:
+                moved = None if previous is None else motion
+                can_bus = can_bus_from_motion(
+                    moved, status["velocity"][:, -1], status["acceleration"][:, -1], FRAME_DT
+                )
+        return self.bev_encoder(features, views, previous, motion, can_bus)
+
+    def encode_clip(self, inputs: dict[str, Tensor]) -> list[Tensor]:
+        """Return the maps (B, C, rows, cols) of the supervised frames: all Q, or the last.
+
+        Args:
+            inputs: `images` (B, Q, N, 3, H, W), calibrations, `motion` (B, Q, 3), ego status (B, Q, ...).
         """
         images = inputs["images"]
         views = self.view(inputs, (images.shape[-1], images.shape[-2]))
+        if self.supervised == "all":
+            return self._encode_frames(inputs, views, range(images.shape[1]), None)
+        last = images.shape[1] - 1
+        with as_at_inference(self):
+            past = self._encode_frames(inputs, views, range(last), None)
+        return self._encode_frames(inputs, views, range(last, last + 1), past[-1] if past else None)
+
+    def _encode_frames(
+        self, inputs: dict[str, Tensor], views: CameraViews, frames: range, previous: Tensor | None
+    ) -> list[Tensor]:
+        """Return the maps of consecutive frames; their images go through the backbone together."""
+        if not frames:
+            return []
+        images = inputs["images"][:, frames.start : frames.stop]
         features = self.extract_feat(images.flatten(0, 1))
-        frames = images.shape[1]
-        features = [f.reshape(-1, frames, *f.shape[1:]) for f in features]
+        features = [f.reshape(len(images), len(frames), *f.shape[1:]) for f in features]
         maps: list[Tensor] = []
-        for q in range(frames):
-            previous = maps[-1] if maps else None
+        for i, q in enumerate(frames):
             if previous is not None and self.detach_memory:
                 previous = previous.detach()
-            maps.append(
-                self.bev_encoder([f[:, q] for f in features], views, previous, inputs["motion"][:, q])
-            )
+            status = {key: inputs[key][:, q] for key in (*_STATUS, "can_bus") if key in inputs}
+            moved = inputs["motion"][:, q]
+            previous = self.encode_frame([f[:, i] for f in features], views, previous, moved, status)
+            maps.append(previous)
         return maps
 
     def _forward(
         self, batch_inputs: dict[str, Tensor], batch_data_samples: Sequence[PlanningDataSample] | None = None
     ) -> Tensor:
-        """Return imitation logits (B, Q, K)."""
-        maps = self.encode_clip(batch_inputs)
-        return self._score(maps, batch_inputs)
+        """Return scores (B, Q, K) of the supervised frames."""
+        scores = self.head.scores(self._score(self.encode_clip(batch_inputs), batch_inputs))
+        return scores.unflatten(0, (len(batch_inputs["images"]), -1))
 
-    def _score(self, maps: list[Tensor], inputs: dict[str, Tensor]) -> Tensor:
-        batch, frames = inputs["history"].shape[:2]
-        status = {key: inputs[key].flatten(0, 1) for key in _STATUS}
-        return self.head(torch.stack(maps, dim=1).flatten(0, 1), status).reshape(batch, frames, -1)
+    def _score(self, maps: list[Tensor], inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return the head's outputs (B * Q, K) for the last Q frames."""
+        status = {key: inputs[key][:, -len(maps) :].flatten(0, 1) for key in _STATUS}
+        return self.head(torch.stack(maps, dim=1).flatten(0, 1), status)
 
     def loss(
         self, batch_inputs: dict[str, Tensor], batch_data_samples: Sequence[PlanningDataSample]
     ) -> dict[str, Tensor]:
-        """Return losses and log values over all frames of all clips."""
+        """Return losses and log values over the supervised frames of all clips."""
         with self._precision(batch_inputs["images"].device):
             maps = self.encode_clip(batch_inputs)
-            logits = self._score(maps, batch_inputs)
-            driven = torch.stack([s.gt_trajectory for s in batch_data_samples]).flatten(0, 1)
-            valid = torch.stack([s.gt_valid for s in batch_data_samples]).flatten(0, 1)
-            losses = self.head.loss(logits.flatten(0, 1), driven, valid)
+            outputs = self._score(maps, batch_inputs)
+            frames = slice(-len(maps), None)
+            driven = torch.stack([s.gt_trajectory[frames] for s in batch_data_samples]).flatten(0, 1)
+            valid = torch.stack([s.gt_valid[frames] for s in batch_data_samples]).flatten(0, 1)
+            losses = self.head.loss(outputs, driven, valid, self._sub_scores(batch_data_samples, frames))
             if self.bev_head is not None and "bev_labels" in batch_inputs:
                 stacked = torch.stack(maps, dim=1).flatten(0, 1)
-                losses |= self.bev_head.loss(stacked, batch_inputs["bev_labels"].flatten(0, 1))
+                losses |= self.bev_head.loss(stacked, batch_inputs["bev_labels"][:, frames].flatten(0, 1))
         return losses
 
     def predict(
         self, batch_inputs: dict[str, Tensor], batch_data_samples: Sequence[PlanningDataSample]
     ) -> list[PlanningDataSample]:
-        """Return the samples with predictions for all their frames."""
+        """Return the samples with predictions for their supervised frames."""
         with self._precision(batch_inputs["images"].device):
-            logits = self._forward(batch_inputs)
-        for sample, one in zip(batch_data_samples, logits, strict=True):
-            sample.pred_scores, sample.pred_index, sample.pred_trajectory = self.head.predict(one)
+            outputs = self._score(self.encode_clip(batch_inputs), batch_inputs)
+        clips = [x.unflatten(0, (len(batch_data_samples), -1)) for x in self.head.predict(outputs)]
+        for sample, scores, index, plans in zip(batch_data_samples, *clips, strict=True):
+            sample.pred_scores, sample.pred_index, sample.pred_trajectory = scores, index, plans
         return list(batch_data_samples)
+
+    @staticmethod
+    def _sub_scores(samples: Sequence[PlanningDataSample], frames: slice) -> dict[str, Tensor] | None:
+        """Return true sub-scores (B * Q, K) by name, from `gt_sub_scores` (Q, len(SUB_SCORES), K) of the samples."""
+        if not all("gt_sub_scores" in sample for sample in samples):
+            return None
+        stacked = torch.stack([sample.gt_sub_scores[frames] for sample in samples]).flatten(0, 1)
+        return dict(zip(SUB_SCORES, stacked.unbind(1), strict=True))
 
     def _precision(self, device: torch.device) -> AbstractContextManager:
         if self.autocast and device.type == "cuda":

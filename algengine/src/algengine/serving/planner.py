@@ -76,16 +76,19 @@ class VadPlanner:
         images = model.data_preprocessor.normalize(inputs["images"])
         views = model.view(inputs, (images.shape[-1], images.shape[-2]))
         features = model.extract_feat(images)
-        bev = self._encode(observations, features, views)
-        logits = model.head(bev, inputs)
-        scores, index, poses = model.head.predict(logits)
+        bev = self._encode(observations, features, views, inputs)
+        scores, index, poses = model.head.predict(model.head(bev, inputs))
         for observation, one in zip(observations, bev, strict=True):
             remembered = RememberedMap(observation.step, np.array(observation.ego_pose), one[None].clone())
             self._memory.keep(observation.token, remembered)
         return [self._make_plan(*row) for row in zip(poses.cpu(), index.tolist(), scores.cpu(), strict=True)]
 
     def _encode(
-        self, observations: Sequence[Observation], features: list[Tensor], views: CameraViews
+        self,
+        observations: Sequence[Observation],
+        features: list[Tensor],
+        views: CameraViews,
+        inputs: dict[str, Tensor],
     ) -> Tensor:
         """Return maps (B, C, rows, cols), rows with and without memory computed apart."""
         past = [self._memory.previous(o.token, o.step) for o in observations]
@@ -99,7 +102,9 @@ class VadPlanner:
                 previous = torch.cat([past[i].bev for i in rows])
                 moved = [motion_between(past[i].ego_pose, observations[i].ego_pose) for i in rows]
                 motion = torch.from_numpy(np.stack(moved)).to(self.device)
-            part = self._model.bev_encoder([f[rows] for f in features], views.select(rows), previous, motion)
+            status = {key: value[rows] for key, value in inputs.items()}
+            seen, shown = [f[rows] for f in features], views.select(rows)
+            part = self._model.encode_frame(seen, shown, previous, motion, status)
             maps |= dict(zip(rows, part, strict=True))
         return torch.stack([maps[i] for i in range(len(observations))])
 

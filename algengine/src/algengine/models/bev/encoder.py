@@ -7,48 +7,17 @@ from collections.abc import Sequence
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from algengine.models.bev.alignment import align_previous
+from algengine.models.bev.can_bus import CanBusEmbedding
+from algengine.models.bev.encoder_layer import BEVEncoderLayer
 from algengine.models.bev.grid import BEVGrid
 from algengine.models.bev.projection import CameraRig, CameraViews, view_cells
-from algengine.models.bev.spatial_attention import SpatialCrossAttention
-from algengine.models.bev.temporal_attention import TemporalSelfAttention
-from algengine.models.layers.feed_forward import FeedForward
+from algengine.models.bev.published import present_shift, published_rig, rotate_previous
 from algengine.registry import MODELS
 
-
-class BEVEncoderLayer(nn.Module):
-    """Temporal attention, spatial attention and feed-forward, each followed by a norm."""
-
-    def __init__(
-        self,
-        dims: int,
-        heads: int,
-        levels: int,
-        heights: int,
-        grid: BEVGrid,
-        points: int = 2,
-        dropout: float = 0.0,
-    ) -> None:
-        super().__init__()
-        self.temporal = TemporalSelfAttention(dims, heads, 2 * points, grid, dropout)
-        self.temporal_norm = nn.LayerNorm(dims)
-        self.spatial = SpatialCrossAttention(dims, heads, levels, heights, points, dropout)
-        self.spatial_norm = nn.LayerNorm(dims)
-        self.feed_forward = FeedForward(dims, 2 * dims, dropout)
-
-    def forward(
-        self,
-        query: Tensor,
-        position: Tensor,
-        previous: Tensor | None,
-        features: Sequence[Tensor],
-        views: CameraViews,
-    ) -> Tensor:
-        """Return updated queries (B, P, C)."""
-        query = self.temporal_norm(self.temporal(query, position, previous))
-        query = self.spatial_norm(self.spatial(query, features, views))
-        return self.feed_forward(query)
+_PUBLISHED_MIN_DEPTH = 1e-5
 
 
 @MODELS.register_module()
@@ -61,11 +30,20 @@ class BEVEncoder(BaseModule):
         levels: number of feature levels.
         num_layers: encoder layers.
         num_cameras: cameras of the rig, each with its own embedding.
-        heights: heights at which a cell is looked for in the images [m].
+        heights: heights at which a cell is looked for in the images, in the ego frame on the road [m].
         x_range: extent of the grid along x in the ego frame [m].
         y_range: extent of the grid along y in the ego frame [m].
         cell: edge of a cell [m].
         dropout: dropout after each attention and inside the feed-forward.
+        points: reads per head, level and height in the images; half as many as in the maps.
+        shared_value: whether one projection serves all feature levels.
+        constant_present: whether all layers read the first layer's queries beside the previous map, or their own.
+        can_bus: whether the motion of the ego is added to the queries, see `can_bus.py`.
+        checkpointing: recompute layers in the backward pass instead of keeping their activations.
+        compat: the published arithmetic: the previous map is turned to its nearest cells and read through reference
+            points that are shifted for both maps, control features are mixed over the batch, the first sample's masks
+            serve all samples, lens distortion is ignored.
+        deformable: see `choose_form`.
     """
 
     def __init__(
@@ -80,17 +58,37 @@ class BEVEncoder(BaseModule):
         y_range: Sequence[float] = (-25.6, 25.6),
         cell: float = 1.28,
         dropout: float = 0.1,
+        points: int = 2,
+        shared_value: bool = False,
+        constant_present: bool = False,
+        can_bus: bool = False,
+        checkpointing: bool = False,
+        compat: bool = False,
+        deformable: str = "auto",
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
         self.grid = BEVGrid(tuple(x_range), tuple(y_range), cell)
+        self.constant_present, self.checkpointing, self.compat = constant_present, checkpointing, compat
         self.queries = nn.Parameter(torch.randn(self.grid.num_cells, dims) * 0.1)
         self.row_code = nn.Parameter(torch.randn(self.grid.rows, dims // 2) * 0.1)
         self.col_code = nn.Parameter(torch.randn(self.grid.cols, dims // 2) * 0.1)
         self.camera_code = nn.Parameter(torch.randn(num_cameras, dims) * 0.1)
         self.level_code = nn.Parameter(torch.randn(levels, dims) * 0.1)
+        self.can_bus = CanBusEmbedding(dims) if can_bus else None
         self.layers = nn.ModuleList(
-            BEVEncoderLayer(dims, heads, levels, len(heights), self.grid, dropout=dropout)
+            BEVEncoderLayer(
+                dims,
+                heads,
+                levels,
+                len(heights),
+                self.grid,
+                points=points,
+                dropout=dropout,
+                shared_value=shared_value,
+                compat=compat,
+                deformable=deformable,
+            )
             for _ in range(num_layers)
         )
         self.register_buffer("heights", torch.tensor(list(heights)), persistent=False)
@@ -98,10 +96,18 @@ class BEVEncoder(BaseModule):
 
     def view(self, rig: CameraRig) -> CameraViews:
         """Return which cells the cameras of `rig` see; the same for all frames with these calibrations."""
+        if self.compat:
+            rig = published_rig(rig)
+            return view_cells(self.centers, self.heights, rig, _PUBLISHED_MIN_DEPTH, first_mask=True)
         return view_cells(self.centers, self.heights, rig)
 
     def forward(
-        self, features: Sequence[Tensor], views: CameraViews, previous: Tensor | None, motion: Tensor | None
+        self,
+        features: Sequence[Tensor],
+        views: CameraViews,
+        previous: Tensor | None,
+        motion: Tensor | None,
+        can_bus: Tensor | None = None,
     ) -> Tensor:
         """Return the present map (B, C, rows, cols).
 
@@ -110,21 +116,36 @@ class BEVEncoder(BaseModule):
             views: result of `view`.
             previous: (B, C, rows, cols) map of the previous frame, or None.
             motion: (B, 3) present ego pose in the previous ego frame; needed with `previous`.
+            can_bus: (B, 18), needed by encoders with `can_bus`.
         """
-        batch = len(features[0])
         codes = self.camera_code[:, None] + self.level_code  # N, L, C
         features = [f + codes[:, i, :, None, None] for i, f in enumerate(features)]
-        aligned = None
-        if previous is not None:
-            aligned = align_previous(previous, motion, self.grid).flatten(2).transpose(1, 2)
-        position = torch.cat(
-            [
-                self.col_code[None].expand(self.grid.rows, -1, -1),
-                self.row_code[:, None].expand(-1, self.grid.cols, -1),
-            ],
-            dim=-1,
-        ).flatten(0, 1)
-        cells = self.queries[None].expand(batch, -1, -1)
+        cells = self.queries[None].expand(len(features[0]), -1, -1)
+        if self.can_bus is not None:
+            cells = cells + self.can_bus(can_bus)[:, None]
+        aligned, shift = self._recall(previous, motion)
+        present = cells if self.constant_present else None
+        position = self._position()
         for layer in self.layers:
-            cells = layer(cells, position, aligned, features, views)
-        return cells.transpose(1, 2).reshape(batch, -1, self.grid.rows, self.grid.cols)
+            inputs = (cells, position, aligned, features, views, present, shift)
+            if self.checkpointing and torch.is_grad_enabled():
+                cells = checkpoint(layer, *inputs, use_reentrant=False)
+            else:
+                cells = layer(*inputs)
+        return cells.transpose(1, 2).reshape(len(cells), -1, self.grid.rows, self.grid.cols)
+
+    def _recall(self, previous: Tensor | None, motion: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+        """Return the previous map (B, P, C) in the present frame and the shift of the places read (B, 2)."""
+        if previous is None:
+            return None, None
+        if not self.compat:
+            return align_previous(previous, motion, self.grid).flatten(2).transpose(1, 2), None
+        turned = rotate_previous(previous, motion[:, 2], self.grid)
+        shift = present_shift(motion) / motion.new_tensor(self.grid.extent)
+        return turned.flatten(2).transpose(1, 2), shift
+
+    def _position(self) -> Tensor:
+        """Return the code (P, C) of each cell: column, then row."""
+        cols = self.col_code[None].expand(self.grid.rows, -1, -1)
+        rows = self.row_code[:, None].expand(-1, self.grid.cols, -1)
+        return torch.cat([cols, rows], dim=-1).flatten(0, 1)

@@ -76,14 +76,20 @@ def distort(xy: Tensor, coefficients: Tensor) -> tuple[Tensor, Tensor]:
     return torch.stack([x * radial + dx, y * radial + dy], dim=-1), growing
 
 
-def project(points: Tensor, rig: CameraRig) -> tuple[Tensor, Tensor]:
-    """Return pixel positions (B, N, ..., 2) and visibility (B, N, ...) of ego-frame points (..., 3)."""
+def project(points: Tensor, rig: CameraRig, min_depth: float = _MIN_DEPTH) -> tuple[Tensor, Tensor]:
+    """Return pixel positions (B, N, ..., 2) and visibility (B, N, ...) of ego-frame points (..., 3).
+
+    Args:
+        points: in the ego frame [m].
+        rig: the cameras.
+        min_depth: points nearer to a camera's plane are not seen [m].
+    """
     shape = points.shape[:-1]
     flat = points.reshape(-1, 3)
     rotation, translation = rig.cam_from_ego[..., :3, :3], rig.cam_from_ego[..., :3, 3]
     in_cam = torch.einsum("bnij,pj->bnpi", rotation, flat) + translation[:, :, None]
     depth = in_cam[..., 2]
-    rays = in_cam[..., :2] / depth.clamp(min=_MIN_DEPTH)[..., None]
+    rays = in_cam[..., :2] / depth.clamp(min=min_depth)[..., None]
     bent, trusted = distort(rays, rig.distortion[:, :, None])
     focal = torch.stack([rig.intrinsic[..., 0, 0], rig.intrinsic[..., 1, 1]], dim=-1)[:, :, None]
     skew = torch.zeros_like(bent)
@@ -93,12 +99,18 @@ def project(points: Tensor, rig: CameraRig) -> tuple[Tensor, Tensor]:
     inside = (
         (pixels[..., 0] > 0) & (pixels[..., 0] < width) & (pixels[..., 1] > 0) & (pixels[..., 1] < height)
     )
-    visible = (depth > _MIN_DEPTH) & trusted & inside
+    visible = (depth > min_depth) & trusted & inside
     return pixels.reshape(*pixels.shape[:2], *shape, 2), visible.reshape(*visible.shape[:2], *shape)
 
 
 @torch.no_grad()
-def view_cells(centers: Tensor, heights: Tensor, rig: CameraRig) -> CameraViews:
+def view_cells(
+    centers: Tensor,
+    heights: Tensor,
+    rig: CameraRig,
+    min_depth: float = _MIN_DEPTH,
+    first_mask: bool = False,
+) -> CameraViews:
     """Return which cells the cameras of each sample see, and where.
 
     Every sample has its own mask, so calibrations may differ inside a batch.
@@ -107,15 +119,18 @@ def view_cells(centers: Tensor, heights: Tensor, rig: CameraRig) -> CameraViews:
         centers: (P, 2) cell centres in the ego frame [m].
         heights: (Z,) heights above the ground at which a cell is looked for [m].
         rig: cameras of each sample.
+        min_depth: see `project`.
+        first_mask: as published, what the first sample's cameras see decides for all samples; counts stay their own.
     """
     count, levels = len(centers), len(heights)
     points = torch.cat(
         [centers[:, None].expand(count, levels, 2), heights[None, :, None].expand(count, levels, 1)], dim=-1
     )
-    pixels, visible = project(points, rig)
+    pixels, visible = project(points, rig, min_depth)
     seen = visible.any(-1)  # B, N, P
+    asked = seen[:1].expand_as(seen) if first_mask else seen
     # A stable order keeps the packing of a sample the same whatever else is in the batch.
-    flat = seen.flatten(1)  # B, N * P
+    flat = asked.flatten(1)  # B, N * P
     order = torch.sort(flat.to(torch.uint8), dim=-1, descending=True, stable=True).indices
     pairs = order[:, : max(int(flat.sum(-1).max()), 1)]
     picked = pairs[..., None, None].expand(*pairs.shape, levels, 2)

@@ -16,17 +16,37 @@ from algengine.models.layers.deformable import deformable_sample, init_direction
 
 
 class SpatialCrossAttention(nn.Module):
-    """Deformable attention into camera features around the projections of each cell's pillar."""
+    """Deformable attention into camera features around the projections of each cell's pillar.
+
+    Args:
+        dims: channels C.
+        heads: attention heads M.
+        levels: feature levels L.
+        heights: heights Z of a pillar.
+        points: reads per head, level and height.
+        dropout: dropout of what is added to the queries.
+        shared_value: whether one projection serves all levels.
+        deformable: see `choose_form`.
+    """
 
     def __init__(
-        self, dims: int, heads: int, levels: int, heights: int, points: int, dropout: float = 0.0
+        self,
+        dims: int,
+        heads: int,
+        levels: int,
+        heights: int,
+        points: int,
+        dropout: float = 0.0,
+        shared_value: bool = False,
+        deformable: str = "auto",
     ) -> None:
         super().__init__()
+        self.deformable = deformable
         self.heads, self.levels, self.heights, self.points = heads, levels, heights, points
         samples = heads * levels * heights * points
         self.offsets = nn.Linear(dims, samples * 2)
         self.weights = nn.Linear(dims, samples)
-        self.value = nn.ModuleList(nn.Conv2d(dims, dims, 1) for _ in range(levels))
+        self.value = nn.ModuleList(nn.Conv2d(dims, dims, 1) for _ in range(1 if shared_value else levels))
         self.output = nn.Linear(dims, dims)
         self.dropout = nn.Dropout(dropout)
         init_directional_offsets(self.offsets, heads, levels * heights, points)
@@ -45,9 +65,10 @@ class SpatialCrossAttention(nn.Module):
         batch, cells, dims = query.shape
         index = views.cells[..., None].expand(-1, -1, dims)  # B, V, C
         asked = torch.gather(query, 1, index)
-        values = [mosaic(conv(f.flatten(0, 1)), batch) for conv, f in zip(self.value, features, strict=True)]
+        projections = list(self.value) * (self.levels // len(self.value))
+        values = [mosaic(conv(f.flatten(0, 1)), batch) for conv, f in zip(projections, features, strict=True)]
         locations, weights = self._points(asked, features, views)
-        read = deformable_sample(values, locations, weights) * views.seen[..., None]
+        read = deformable_sample(values, locations, weights, self.deformable) * views.seen[..., None]
         total = read.new_zeros(batch, cells, dims).scatter_add(1, index, read)
         mean = total / views.count.clamp(min=1)[..., None]
         return query + self.dropout(self.output(mean))

@@ -1,4 +1,6 @@
-"""Deformable sampling in plain torch: weighted bilinear reads at freely placed points.
+"""Deformable sampling: weighted bilinear reads at freely placed points, in three forms with one result.
+
+`torch` is plain PyTorch and runs everywhere, `triton` is our GPU kernel, `mmcv` is the compiled operator of full MMCV.
 
 B batch, Q queries, M heads, D channels per head, L levels, P points.
 """
@@ -12,46 +14,71 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from algengine.models.layers import deformable_mmcv, deformable_triton
+from simengine.errors import ConfigError
 
-def deformable_sample(values: Sequence[Tensor], locations: Tensor, weights: Tensor) -> Tensor:
+FORMS = ("auto", "torch", "triton", "mmcv")
+
+
+def choose_form(name: str, device: torch.device) -> str:
+    """Return the form that computes on `device`: `torch`, `triton` or `mmcv`.
+
+    The GPU forms fall back to `torch` on the CPU, so one config serves both; `auto` takes the first of `triton`,
+    `mmcv` and `torch` that is installed.
+
+    Raises:
+        ConfigError: the name is unknown, or its package is missing on a machine with a GPU.
+    """
+    if name not in FORMS:
+        raise ConfigError(f"deformable is {name!r}, expected one of {', '.join(FORMS)}")
+    if name == "torch":
+        return name
+    installed = {
+        "triton": deformable_triton.is_available(device),
+        "mmcv": deformable_mmcv.is_available(device),
+    }
+    if name == "auto":
+        return next((form for form, there in installed.items() if there and device.type == "cuda"), "torch")
+    if not installed[name] and device.type == "cuda":
+        raise ConfigError(f"deformable is {name!r} but {name} has no such kernel here: use 'auto' or 'torch'")
+    return name if installed[name] else "torch"
+
+
+def deformable_sample(
+    values: Sequence[Tensor], locations: Tensor, weights: Tensor, form: str = "auto"
+) -> Tensor:
     """Return the weighted sum of bilinear samples (B, Q, M * D), in single precision also under autocast.
 
     Args:
         values: L maps (B, M * D, h, w).
         locations: (B, Q, M, L, P, 2) x, y in [0, 1] across each map, border to border; outside reads zero.
         weights: (B, Q, M, L, P).
+        form: see `choose_form`.
     """
+    chosen = choose_form(form, locations.device)
+    if chosen == "torch":
+        return sample_torch(values, locations, weights)
+    shapes = tuple((value.shape[-2], value.shape[-1]) for value in values)
+    tokens = torch.cat([value.flatten(2) for value in values], dim=2).transpose(1, 2)
+    tokens = tokens.unflatten(2, (locations.shape[2], -1)).contiguous()  # B, S, M, D
+    sample = deformable_triton.sample if chosen == "triton" else deformable_mmcv.sample
+    return sample(tokens, shapes, locations.float().contiguous(), weights.float().contiguous())
+
+
+def sample_torch(values: Sequence[Tensor], locations: Tensor, weights: Tensor) -> Tensor:
+    """Return what `deformable_sample` returns, by `grid_sample`."""
     batch, queries, heads = locations.shape[:3]
+    precision = torch.promote_types(values[0].dtype, torch.float32)
     grid = (2.0 * locations - 1.0).permute(0, 2, 3, 1, 4, 5)  # B, M, L, Q, P, 2
     weights = weights.permute(0, 2, 3, 1, 4)  # B, M, L, Q, P
     total = None
     for level, value in enumerate(values):
-        maps = value.reshape(batch * heads, -1, *value.shape[-2:])
-        points = grid[:, :, level].reshape(batch * heads, queries, -1, 2).float()
-        read = functional.grid_sample(maps.float(), points, align_corners=False)  # B*M, D, Q, P
+        maps = value.reshape(batch * heads, -1, *value.shape[-2:]).to(precision)
+        points = grid[:, :, level].reshape(batch * heads, queries, -1, 2).to(precision)
+        read = functional.grid_sample(maps, points, align_corners=False)  # B*M, D, Q, P
         part = (read * weights[:, :, level].reshape(batch * heads, 1, queries, -1)).sum(-1)
         total = part if total is None else total + part
     return total.reshape(batch, -1, queries).transpose(1, 2)
-
-
-def sample_by_loop(values: Sequence[Tensor], locations: Tensor, weights: Tensor) -> Tensor:
-    """Return what `deformable_sample` returns, computed point by point; the oracle of its tests."""
-    batch, queries, heads, levels, points = weights.shape
-    depth = values[0].shape[1] // heads
-    out = values[0].new_zeros(batch, queries, heads, depth)
-    for b, q, m, level, p in torch.cartesian_prod(
-        *map(torch.arange, (batch, queries, heads, levels, points))
-    ).tolist():
-        one = values[level][b, m * depth : (m + 1) * depth]
-        height, width = one.shape[-2:]
-        x = float(locations[b, q, m, level, p, 0]) * width - 0.5
-        y = float(locations[b, q, m, level, p, 1]) * height - 0.5
-        for row in (math.floor(y), math.floor(y) + 1):
-            for col in (math.floor(x), math.floor(x) + 1):
-                if 0 <= row < height and 0 <= col < width:
-                    share = (1 - abs(x - col)) * (1 - abs(y - row))
-                    out[b, q, m] += weights[b, q, m, level, p] * share * one[:, row, col]
-    return out.flatten(2)
 
 
 def init_directional_offsets(

@@ -1,0 +1,77 @@
+"""Predictions of the PDM sub-scores of every plan, and how they rank plans together with imitation (HydraMDP).
+
+B batch, K plans, C channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+SUB_SCORES = (
+    "no_at_fault_collisions",
+    "drivable_area_compliance",
+    "time_to_collision_within_bound",
+    "comfort",
+    "ego_progress",
+)
+"""Sub-scores that HydraMDP predicts, in NAVSIM's names."""
+
+_IMITATION_WEIGHT = 0.05
+_MULTIPLIER_WEIGHT = 0.5
+_AVERAGE_WEIGHT = 8.0
+_LEAST = 1e-6
+
+
+class SubScoreHeads(nn.ModuleDict):
+    """One small network per sub-score.
+
+    Args:
+        dims: channels of the plan queries.
+        hidden: width of the hidden layer.
+        names: sub-scores to predict.
+    """
+
+    def __init__(self, dims: int, hidden: int, names: Sequence[str]) -> None:
+        super().__init__(
+            {
+                name: nn.Sequential(nn.Linear(dims, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, 1))
+                for name in names
+            }
+        )
+
+    def forward(self, query: Tensor) -> dict[str, Tensor]:
+        """Return logits (B, K) of each sub-score for queries (B, K, C)."""
+        return {name: layers(query)[..., 0] for name, layers in self.items()}
+
+
+def combine_scores(imitation: Tensor, sub_scores: dict[str, Tensor]) -> Tensor:
+    """Return the scores (B, K) that rank plans, higher is better.
+
+    `0.05 log p + 0.5 log NC + 0.5 log DAC + 8 log(5 TTC + 2 C + 5 EP)` (reference: algengine.md 1.9), in a form that
+    stays finite where the published one takes the log of zero.
+
+    Args:
+        imitation: logits (B, K).
+        sub_scores: logits (B, K) of each of `SUB_SCORES`; empty ranks by imitation alone.
+    """
+    likelihood = torch.log_softmax(imitation.float(), dim=-1)
+    if not sub_scores:
+        return likelihood
+    logits = {name: value.float() for name, value in sub_scores.items()}
+    multipliers = functional.logsigmoid(logits["no_at_fault_collisions"]) + functional.logsigmoid(
+        logits["drivable_area_compliance"]
+    )
+    average = (
+        5.0 * logits["time_to_collision_within_bound"].sigmoid()
+        + 2.0 * logits["comfort"].sigmoid()
+        + 5.0 * logits["ego_progress"].sigmoid()
+    )
+    return (
+        _IMITATION_WEIGHT * likelihood
+        + _MULTIPLIER_WEIGHT * multipliers
+        + _AVERAGE_WEIGHT * average.clamp(min=_LEAST).log()
+    )
