@@ -83,7 +83,7 @@ def page(viewer, tmp_path_factory):
         message = "no Chromium with chromedriver on this machine: bash scripts/install_browser.sh"
         # A pipeline has to have one: there the page is not left unseen.
         (pytest.fail if os.environ.get("CI") else pytest.skip)(message)
-    with open_browser(tmp_path_factory.mktemp("profile"), 760, 480) as driver:
+    with open_browser(tmp_path_factory.mktemp("profile"), 1000, 520) as driver:
         driver.get(viewer[1])
         wait_for(lambda: frame_of(driver) is not None)
         yield driver

@@ -8,7 +8,6 @@ from PIL import Image
 
 from simengine.errors import ConfigError
 from simengine.render.cpu_backend import CpuBackend
-from simengine.render.renderer import SceneRenderer
 from simengine.view import video
 from simengine.view.birdseye import draw_birdseye
 from simengine.view.colours import EGO, PLAN, agent_colour
@@ -20,8 +19,13 @@ from view_factories import make_drive
 
 
 @pytest.fixture(scope="module")
-def images():
-    return CameraImages(SceneRenderer(CpuBackend(1)))
+def drive():
+    return make_drive()
+
+
+@pytest.fixture(scope="module")
+def images(drive):
+    return CameraImages(drive, CpuBackend(1))
 
 
 def gradients(count: int, height: int = 48, width: int = 64):
@@ -76,45 +80,40 @@ def test_an_unknown_ending_and_a_missing_library_are_said(tmp_path, monkeypatch)
     video.check_video(tmp_path / "a.gif")
 
 
-def test_a_film_has_a_picture_per_frame_with_even_sides(images):
-    drive = make_drive()
+def test_a_film_has_a_picture_per_frame_with_even_sides(drive, images):
     pictures = list(film(drive, images, pick_cameras(drive, "CAM_F0,CAM_B0"), birdseye=True))
     assert len(pictures) == drive.num_frames
     assert {picture.shape for picture in pictures} == {(36, 64 + 4 + 64 + 4 + 36, 3)}
     assert not np.array_equal(pictures[0], pictures[-1])
 
 
-def test_cameras_are_rendered_where_the_ego_is(images):
-    drive = make_drive()
+def test_cameras_are_rendered_where_the_ego_is(drive, images):
     front = pick_cameras(drive, "CAM_F0")
-    (near, far) = (images.at(drive, frame, front)["CAM_F0"] for frame in (0, 40))
+    (near, far) = (images.at(frame, front)["CAM_F0"] for frame in (0, 40))
     assert near.shape == (36, 64, 3)
     assert np.abs(near.astype(int) - far).mean() > 1.0
     bare = next(iter(film(drive, images, front, birdseye=False, captions=False)))
     assert np.array_equal(bare, near)
 
 
-def test_all_cameras_stand_around_an_empty_middle(images):
-    drive = make_drive()
+def test_all_cameras_stand_around_an_empty_middle(drive, images):
     picture = next(iter(film(drive, images, pick_cameras(drive, "all"), birdseye=False)))
     assert picture.shape == (3 * 36 + 2 * 4, 3 * 64 + 2 * 4, 3)
     middle = picture[40:76, 68:132]
     assert (middle == middle[0, 0]).all()
 
 
-def test_wrong_cameras_are_said(images):
-    drive = make_drive()
+def test_wrong_cameras_are_said(drive, images):
     with pytest.raises(ConfigError, match="CAM_X"):
         pick_cameras(drive, "CAM_F0,CAM_X")
     assert [camera.name for camera in pick_cameras(drive, "CAM_B0, CAM_F0,CAM_B0")] == ["CAM_B0", "CAM_F0"]
     with pytest.raises(ConfigError, match="show nothing"):
         next(film(drive, images, (), birdseye=False))
     with pytest.raises(ConfigError, match="kept no images of CAM_F0"):
-        next(film(drive, CameraImages(None), pick_cameras(drive, "CAM_F0"), birdseye=False))
+        next(film(drive, CameraImages(drive, None), pick_cameras(drive, "CAM_F0"), birdseye=False))
 
 
-def test_from_above_the_ego_stands_below_the_middle_and_everyone_has_a_colour():
-    drive = make_drive()
+def test_from_above_the_ego_stands_below_the_middle_and_everyone_has_a_colour(drive):
     image = draw_birdseye(drive, 0, 320, 80.0)
     rows, columns = np.nonzero((image == EGO).all(-1))
     vehicle = drive.scenario.vehicle

@@ -11,11 +11,8 @@ from simengine.errors import ConfigError, ScenarioFormatError
 from simengine.geometry.se3 import rotation_from_quaternion
 from simengine.metrics.row import ScoreRow
 from simengine.render.cpu_backend import CpuBackend
-from simengine.render.lift import lift
-from simengine.render.renderer import SceneRenderer
 from simengine.view.colours import EGO, OTHER_EGO, SELECTED, agent_colour
 from simengine.view.drive import DriveSource
-from simengine.view.images import CameraImages
 from simengine.view.panel import score_table
 from simengine.view.server import close_server, directions, open_server
 from simengine.view.viewer import Viewer
@@ -44,13 +41,8 @@ def server():
 
 
 @pytest.fixture
-def images():
-    return CameraImages(SceneRenderer(CpuBackend(1)))
-
-
-@pytest.fixture
-def viewer(server, images):
-    return Viewer(server, SOURCES, images, lift, most_splats=2000)
+def viewer(server):
+    return Viewer(server, SOURCES, CpuBackend(1), most_splats=2000)
 
 
 def node(server, name: str):
@@ -213,16 +205,14 @@ def test_a_broken_drive_leaves_the_page_as_it_was(server, viewer):
     assert node(server, "a/ego/box") is not None
 
 
-def test_the_first_drive_must_open(server, images):
+def test_the_first_drive_must_open(server):
     with pytest.raises(ScenarioFormatError, match="torn"):
-        Viewer(server, SOURCES[3:], images, lift)
+        Viewer(server, SOURCES[3:], None)
 
 
 def test_without_a_backend_only_kept_images_are_shown(server):
     drive = make_drive()
-    viewer = Viewer(
-        server, [DriveSource("run/street", "street", lambda: drive)], CameraImages(None), lift, None, 500
-    )
+    viewer = Viewer(server, [DriveSource("run/street", "street", lambda: drive)], None, None, 500)
     assert node(server, "a/ego/CAM_F0").image is None
     tell(viewer, "frame", 3)
     assert viewer.frame == 3

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from simengine.cli.report import read_config
 from simengine.config.build import open_handles
+from simengine.config.protocols import settled
+from simengine.config.scenes import scene_opener
 from simengine.config.schema import RunConfig
 from simengine.datatypes.observation_log import ObservationLog
 from simengine.datatypes.record import RolloutRecord
@@ -85,6 +87,7 @@ def _recorded(run: Path, token: str, width_px: int, height_px: int) -> DriveSour
             record,
             scenario_of(config, record),
             nuplan_rig(width_px, height_px, distortion=config.render.distortion),
+            scene_opener(settled(config).render),
             _score(directory, record),
             _observations(directory, token),
         )

@@ -14,7 +14,6 @@ from simengine.cli.progress import make_progress
 from simengine.cli.view import check_size, choose
 from simengine.errors import ConfigError
 from simengine.render.build import BACKEND_NAMES, make_backend
-from simengine.render.renderer import SceneRenderer
 from simengine.view.film import film, pick_cameras
 from simengine.view.images import CameraImages
 from simengine.view.video import check_video, write_video
@@ -58,8 +57,8 @@ def execute(arguments: argparse.Namespace) -> int:
         drive = source.open()
         cameras = pick_cameras(drive, arguments.cameras)
         draws = bool(cameras) and arguments.backend != "none"
-        renderer = SceneRenderer(make_backend(arguments.backend)) if draws else None
-    frames = film(drive, CameraImages(renderer), cameras, arguments.birdseye, not arguments.no_captions)
+        images = CameraImages(drive, make_backend(arguments.backend) if draws else None)
+    frames = film(drive, images, cameras, arguments.birdseye, not arguments.no_captions)
     fps = arguments.speed / drive.dt
     count = write_video(arguments.output, _watched(frames, drive.num_frames, console), fps)
     print(f"wrote {count} frames to {arguments.output}")

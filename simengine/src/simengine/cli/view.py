@@ -11,10 +11,7 @@ from rich.console import Console
 from simengine.cli.episodes import TARGETS, find_drives
 from simengine.errors import ConfigError
 from simengine.render.build import BACKEND_NAMES, make_backend
-from simengine.render.lift import lift
-from simengine.render.renderer import SceneRenderer
 from simengine.view.drive import DriveSource
-from simengine.view.images import CameraImages
 from simengine.view.server import close_server, directions, open_server
 from simengine.view.viewer import Viewer
 
@@ -56,7 +53,7 @@ def execute(arguments: argparse.Namespace) -> int:
     sources = find_drives(arguments.targets, arguments.width, arguments.height)
     first = choose(sources, arguments.token)
     second = _second(arguments, sources, first)
-    renderer = None if arguments.backend == "none" else SceneRenderer(make_backend(arguments.backend))
+    backend = None if arguments.backend == "none" else make_backend(arguments.backend)
     with Console(stderr=True).status(f"opening {first.title}"):
         # A drive that cannot be opened is said before a port is taken.
         drive = first.open()
@@ -66,8 +63,7 @@ def execute(arguments: argparse.Namespace) -> int:
         viewer = Viewer(
             server,
             [opened, *(source for source in sources if source is not first)],
-            CameraImages(renderer),
-            renderer.load if renderer else lift,
+            backend,
             second,
             arguments.max_splats,
         )

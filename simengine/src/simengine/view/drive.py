@@ -15,7 +15,9 @@ from simengine.datatypes.record import RolloutRecord
 from simengine.geometry import boxes
 from simengine.geometry.se2 import points_to_parent, shift_forward
 from simengine.metrics.row import ScoreRow
+from simengine.render.assets.opener import SceneOpener
 from simengine.render.rig import nuplan_rig
+from simengine.render.stage import Stage
 from simengine.scenario.scenario import Scenario
 
 
@@ -33,6 +35,7 @@ class Drive:
         agents: tracks over at least S frames.
         plans: frame of each decision, and its planned path (N, 2) in the world frame from the ego on.
         cameras: the rig whose images it can show.
+        open_scene: opens the scene it was driven in.
         score: what the drive scored; None if it was not scored.
         recorded: frame of a decision -> channel -> JPEG bytes that were kept; may be empty.
     """
@@ -46,6 +49,7 @@ class Drive:
     agents: AgentTracks
     plans: tuple[tuple[int, np.ndarray], ...] = ()
     cameras: tuple[CameraCalibration, ...] = ()
+    open_scene: Callable[[Scenario], Stage] = field(default_factory=SceneOpener)
     score: ScoreRow | None = None
     recorded: Mapping[int, Mapping[str, bytes]] = field(default_factory=dict)
 
@@ -127,10 +131,14 @@ def recorded_drive(
     record: RolloutRecord,
     scenario: Scenario,
     cameras: tuple[CameraCalibration, ...],
+    open_scene: Callable[[Scenario], Stage] | None = None,
     score: ScoreRow | None = None,
     observations: ObservationLog | None = None,
 ) -> Drive:
-    """Return the drive of a record; `scenario` is at its rate, `observations` are the images that were kept."""
+    """Return the drive of a record; `scenario` is at its rate, `observations` are the images that were kept.
+
+    `open_scene` is left out for a scene that is lifted from the scenario.
+    """
     states = np.asarray(record.ego_states, dtype=np.float64)
     plans = []
     for frame, plan in zip(record.decision_frames.tolist(), record.plans, strict=True):
@@ -146,6 +154,7 @@ def recorded_drive(
         agents=record.agents,
         plans=tuple(plans),
         cameras=cameras,
+        open_scene=open_scene or SceneOpener(),
         score=score,
         recorded={} if observations is None else _images(observations),
     )

@@ -47,7 +47,7 @@ def film(
 
     Args:
         drive: what to show.
-        images: where camera images come from.
+        images: its camera images.
         cameras: in the order of the grid, all of one size; may be empty where there is a view from above.
         birdseye: whether to add the view from above, as high as the grid.
         captions: whether to write what is what into the pictures.
@@ -58,7 +58,7 @@ def film(
     if not cameras and not birdseye:
         raise ConfigError("the film would show nothing, expected cameras or --birdseye")
     for frame in range(drive.num_frames):
-        grid = _grid(images.at(drive, frame, tuple(cameras)), cameras, captions) if cameras else None
+        grid = _grid(images.at(frame, tuple(cameras)), cameras, captions) if cameras else None
         above = None
         if birdseye:
             above = draw_birdseye(drive, frame, _ALONE_PX if grid is None else len(grid))

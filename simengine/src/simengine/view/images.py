@@ -8,27 +8,42 @@ import numpy as np
 from PIL import Image
 
 from simengine.datatypes.camera import CameraCalibration
+from simengine.render.backend import RenderBackend
 from simengine.render.renderer import SceneRenderer
+from simengine.render.stage import Stage
 from simengine.view.drive import Drive
 
 
 class CameraImages:
-    """Gives images of drives.
+    """Gives images of one drive.
 
     Args:
-        renderer: draws any frame and camera; None shows the images that the run kept, and only those.
+        drive: what is seen.
+        backend: draws any frame and camera; None shows the images that the run kept, and only those.
+        stage: of the drive's scenario, if it is open already.
     """
 
-    def __init__(self, renderer: SceneRenderer | None) -> None:
-        self._renderer = renderer
+    def __init__(self, drive: Drive, backend: RenderBackend | None, stage: Stage | None = None) -> None:
+        self._drive, self._backend, self._stage = drive, backend, stage
+        self._renderer: SceneRenderer | None = None
 
-    def at(self, drive: Drive, frame: int, cameras: tuple[CameraCalibration, ...]) -> dict[str, np.ndarray]:
+    @property
+    def stage(self) -> Stage:
+        """The scene of the drive, opened when it is first asked for."""
+        if self._stage is None:
+            self._stage = self._drive.open_scene(self._drive.scenario)
+        return self._stage
+
+    def at(self, frame: int, cameras: tuple[CameraCalibration, ...]) -> dict[str, np.ndarray]:
         """Return channel -> (H, W, 3) uint8 RGB of a frame; channels that cannot be shown are left out."""
-        if self._renderer is None:
-            return _recorded(drive, frame, {camera.name for camera in cameras})
+        if self._backend is None:
+            return _recorded(self._drive, frame, {camera.name for camera in cameras})
         if not cameras:
             return {}
-        self._renderer.load(drive.scenario)
+        drive = self._drive
+        if self._renderer is None:
+            self._renderer = SceneRenderer(self._backend, open_scene=lambda _: self.stage)
+            self._renderer.load(drive.scenario)
         return self._renderer.render(
             drive.ego[frame], drive.agents_at(frame), cameras, drive.first_frame + frame
         )

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simengine.datatypes.camera import CameraCalibration
-from simengine.geometry.se3 import quaternion_from_rotation, quaternion_from_yaw
+from simengine.geometry.se3 import quaternion_from_rotation
 from simengine.render.gaussians import FlatGaussians
 from simengine.render.lift_agents import lift_agent
 from simengine.render.scene import SKY, SplatScene, agent_node, light_node
+from simengine.render.stage import Stage
 from simengine.view.colours import LOGGED, PLAN, SELECTED, Colour, agent_colour
 from simengine.view.drive import Drive
 from simengine.view.map_lines import map_segments, polyline_segments
@@ -52,7 +53,7 @@ class DriveNodes:
         scene: of the viser server.
         name: of the drive's own root.
         drive: what to show.
-        splats: its scene of Gaussians.
+        stage: how it stands in its scene of Gaussians.
         look: how.
         on_click: called with the row of an agent whose box is clicked.
     """
@@ -62,11 +63,12 @@ class DriveNodes:
         scene: SceneApi,
         name: str,
         drive: Drive,
-        splats: SplatScene,
+        stage: Stage,
         look: Look,
         on_click: Callable[[int], None],
     ) -> None:
         self._scene, self._root, self._drive, self._look = scene, f"/world/{name}", drive, look
+        self._stage, splats = stage, stage.scene
         self._layers: dict[str, list[SceneNodeHandle]] = {layer: [] for layer in LAYERS}
         self._shown = dict.fromkeys(LAYERS, True)
         self._lights: list[tuple[SceneNodeHandle, np.ndarray]] = []
@@ -109,8 +111,8 @@ class DriveNodes:
             present = bool(drive.agents.valid[row, frame])
             node.visible = present
             if present:
-                _place(node, drive.agents.pose[row, frame])
-        _place(self._ego, drive.ego[frame])
+                self._place(node, drive.agents.pose[row, frame])
+        self._place(self._ego, drive.ego[frame])
         for node, visible in self._lights:
             node.visible = bool(visible[min(drive.first_frame + frame, len(visible) - 1)])
         self._show_plan(drive.plan_at(frame))
@@ -139,7 +141,7 @@ class DriveNodes:
                     )
                     self._lights.append((lamp, states == state))
         points, colours = map_segments(self._drive.scenario.map)
-        self._add("map", self._lines("map", _raised(points, _MAP_HEIGHT), colours, 0.06))
+        self._add("map", self._lines("map", self._raised(points, _MAP_HEIGHT), colours, 0.06))
 
     def _splats(
         self, name: str, gaussians: FlatGaussians, position: np.ndarray, most: int | None = None
@@ -222,7 +224,7 @@ class DriveNodes:
             ("driven", drive.ego[:, :2], self._look.ego),
         ):
             if len(points) > 1:
-                segments = _raised(polyline_segments(points), _PATH_HEIGHT)
+                segments = self._raised(polyline_segments(points), _PATH_HEIGHT)
                 self._add("paths", self._lines(name, segments, colour, 0.12))
 
     def _show_plan(self, points: np.ndarray | None) -> None:
@@ -233,15 +235,18 @@ class DriveNodes:
             self._plan.remove()
             self._plan = None
         if points is not None and len(points) > 1:
-            self._plan = self._lines("plan", _raised(polyline_segments(points), _PLAN_HEIGHT), PLAN, 0.3)
+            self._plan = self._lines("plan", self._raised(polyline_segments(points), _PLAN_HEIGHT), PLAN, 0.3)
             self._plan.visible = self._shown["paths"]
 
+    def _place(self, node: SceneNodeHandle, pose: np.ndarray) -> None:
+        """Put a node on the ground at a planar pose."""
+        # Agents stand where the ego would: on a slope that is right within the clearance of its wheels.
+        transform = self._stage.world_from_ego(pose)
+        node.position = transform[:3, 3]
+        node.wxyz = quaternion_from_rotation(transform[:3, :3])
 
-def _place(node: SceneNodeHandle, pose: np.ndarray) -> None:
-    node.position = (float(pose[0]), float(pose[1]), 0.0)
-    node.wxyz = quaternion_from_yaw(float(pose[2]))
-
-
-def _raised(points: np.ndarray, height: float) -> np.ndarray:
-    """Return planar points (..., 2) as (..., 3) at a height [m]."""
-    return np.concatenate([points, np.full((*points.shape[:-1], 1), height)], axis=-1)
+    def _raised(self, points: np.ndarray, height: float) -> np.ndarray:
+        """Return planar points (..., 2) as (..., 3), a height above the ground [m]."""
+        flat = points.reshape(-1, 2)
+        ground = [self._stage.world_from_ego(np.append(point, 0.0))[2, 3] for point in flat]
+        return np.column_stack([flat, np.array(ground) + height]).reshape(*points.shape[:-1], 3)

@@ -12,8 +12,8 @@ import numpy as np
 
 from simengine.errors import SimEngineError
 from simengine.geometry.se2 import rotate
+from simengine.render.backend import RenderBackend
 from simengine.render.scene import SKY, SplatScene
-from simengine.scenario.scenario import Scenario
 from simengine.view.colours import EGO, OTHER_EGO
 from simengine.view.drive import Drive, DriveSource
 from simengine.view.images import CameraImages
@@ -34,6 +34,7 @@ AHEAD = np.array([9.0, 0.0, 0.0])
 @dataclass(frozen=True)
 class _Shown:
     drive: Drive
+    images: CameraImages
     nodes: DriveNodes
 
 
@@ -45,8 +46,7 @@ class Viewer:
     Args:
         server: without content.
         sources: drives on offer, at least one; the first is shown.
-        images: where camera images come from.
-        open_scene: the Gaussians of a scenario.
+        backend: draws camera images; None shows those that the runs kept.
         compare: title of a second drive to show.
         most_splats: how many Gaussians of the surroundings the page gets at most.
     """
@@ -55,12 +55,11 @@ class Viewer:
         self,
         server: ViserServer,
         sources: Sequence[DriveSource],
-        images: CameraImages,
-        open_scene: Callable[[Scenario], SplatScene],
+        backend: RenderBackend | None,
         compare: str | None = None,
         most_splats: int | None = None,
     ) -> None:
-        self._server, self._images, self._open_scene = server, images, open_scene
+        self._server, self._backend = server, backend
         self._sources = {source.title: source for source in sources}
         self._most_splats = most_splats
         self._inbox: queue.SimpleQueue[tuple[str, object]] = queue.SimpleQueue()
@@ -159,7 +158,7 @@ class Viewer:
         """Show one or two drives from their beginning; what cannot be opened leaves the page as it was."""
         try:
             drives = [self._sources[title].open() for title in (first, second) if title is not None]
-            scenes = [self._open_scene(drive.scenario) for drive in drives]
+            images = self._images_of(drives)
         except SimEngineError as error:
             if not self._shown:
                 raise
@@ -172,7 +171,7 @@ class Viewer:
         with self._server.atomic():
             for shown in self._shown:
                 shown.nodes.remove()
-            self._shown = self._nodes(drives, scenes)
+            self._shown = self._nodes(drives, images)
             self._selected = None
             self._panel.show_agent(None)
             for shown in self._shown:
@@ -187,18 +186,30 @@ class Viewer:
         self._draw()
         self._clock = time.monotonic()
 
-    def _nodes(self, drives: list[Drive], scenes: list[SplatScene]) -> list[_Shown]:
+    def _images_of(self, drives: list[Drive]) -> list[CameraImages]:
+        """Return where images of the drives come from, their scenes open; one scene for one world."""
+        first = drives[0]
+        made = [CameraImages(first, self._backend)]
+        for drive in drives[1:]:
+            same = _one_world(first, drive) and drive.open_scene == first.open_scene
+            made.append(CameraImages(drive, self._backend, made[0].stage if same else None))
+        for images in made:
+            _ = images.stage
+        return made
+
+    def _nodes(self, drives: list[Drive], images: list[CameraImages]) -> list[_Shown]:
         origin = np.append(drives[0].ego[0, :2], 0.0)
         looks = [Look(EGO, -origin, most_splats=self._most_splats)]
-        if len(drives) > 1 and drives[1].scenario.token == drives[0].scenario.token:
+        if len(drives) > 1 and _one_world(*drives):
             looks.append(Look(OTHER_EGO, -origin, surroundings=False, outlined=True))
         elif len(drives) > 1:
-            looks.append(Look(OTHER_EGO, _neighbour(drives, scenes), most_splats=self._most_splats))
-        made = []
-        for k, (drive, scene, look) in enumerate(zip(drives, scenes, looks, strict=True)):
-            clicked = self._clicked(k)
-            made.append(_Shown(drive, DriveNodes(self._server.scene, "ab"[k], drive, scene, look, clicked)))
-        return made
+            shift = _neighbour(drives, [seen.stage.scene for seen in images])
+            looks.append(Look(OTHER_EGO, shift, most_splats=self._most_splats))
+        scene = self._server.scene
+        return [
+            _Shown(drive, seen, DriveNodes(scene, "ab"[k], drive, seen.stage, look, self._clicked(k)))
+            for k, (drive, seen, look) in enumerate(zip(drives, images, looks, strict=True))
+        ]
 
     def _clicked(self, which: int) -> Callable[[int], None]:
         return lambda row: self.tell("agent", (which, row))
@@ -222,8 +233,7 @@ class Viewer:
         seconds = frame * self._dt
         at = [shown.drive.clamp(round(seconds / shown.drive.dt)) for shown in self._shown]
         images = [
-            self._images.at(shown.drive, k, self._wanted(shown.drive))
-            for shown, k in zip(self._shown, at, strict=True)
+            shown.images.at(k, self._wanted(shown.drive)) for shown, k in zip(self._shown, at, strict=True)
         ]
         first = self.drives[0]
         with self._server.atomic():
@@ -260,6 +270,10 @@ class Viewer:
             return found[0][1]
         marked = [caption(image, mark) for mark, image in found]
         return beside(*marked) if len(marked) == 2 else marked[0]
+
+
+def _one_world(first: Drive, second: Drive) -> bool:
+    return first.scenario.token == second.scenario.token
 
 
 def _neighbour(drives: list[Drive], scenes: list[SplatScene]) -> np.ndarray:
