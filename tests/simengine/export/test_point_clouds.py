@@ -22,7 +22,7 @@ from simengine.dynamics.tracking import PerfectTracking
 from simengine.errors import ScenarioFormatError
 from simengine.export.layout import openscene_of
 from simengine.export.openscene import OpenSceneRecorder
-from simengine.export.point_cloud import read_point_cloud
+from simengine.export.point_cloud import points_in_boxes, read_point_cloud
 from simengine.files.atomic import write_atomically
 from simengine.files.pcd import read_pcd
 from simengine.render.rig import nuplan_rig
@@ -110,3 +110,26 @@ def test_clouds_have_their_shapes():
         replace(make_cloud(), ring=np.zeros(3, np.uint8))
     with pytest.raises(ScenarioFormatError, match="not finite"):
         replace(make_cloud(), points=np.full((5, 3), np.nan, np.float32))
+
+
+def test_points_in_boxes_by_hand():
+    points = np.array(
+        [
+            [10, 0, 1],
+            [12.2, 0, 1],
+            [12.4, 0, 1],
+            [10, 0.9, 1],
+            [10, 1.1, 1],
+            [10, 0, 0.01],
+            [10, 0, 1.7],
+            [-5, 0, 1],
+        ],
+        np.float32,
+    )
+    cloud = LidarCloud(points, *(np.zeros(len(points), np.uint8) for _ in range(3)))
+    boxes = np.array(
+        [[10, 0, 0, 4.6, 2.0, 1.6, 0], [10, 0, 0, 4.6, 2.0, 1.6, np.pi / 2], [40, 0, 0, 4, 2, 2, 0]]
+    )
+    # Along x: the centre, 12.2 and the one 0.9 m aside; turned: the centre and both that are aside.
+    np.testing.assert_array_equal(points_in_boxes(cloud, boxes), [3, 3, 0])
+    assert points_in_boxes(cloud, np.zeros((0, 7))).shape == (0,)

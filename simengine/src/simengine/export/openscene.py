@@ -23,7 +23,7 @@ from simengine.datatypes.state import SimState
 from simengine.export.layout import OpenSceneFolder
 from simengine.export.logged import logged_frames, with_logged
 from simengine.export.plan_index import nearest_plan
-from simengine.export.point_cloud import point_cloud_bytes
+from simengine.export.point_cloud import point_cloud_bytes, points_in_boxes
 from simengine.files.atomic import write_atomically
 from simengine.files.plain_pickle import plain_pickle
 from simengine.rewards.pdms_pkl import scenario_id
@@ -116,6 +116,7 @@ class EpisodeFrames:
         frame = with_logged(frame, self._logged.get(labels.original_token(step)), labels.variant)
         if observation.lidar is not None:
             frame["lidar_path"] = labels.cloud_path(step)
+            frame["num_lidar_pts"] = points_in_boxes(observation.lidar, frame["gt_boxes"])
             self._blobs[frame["lidar_path"]] = point_cloud_bytes(observation.lidar)
         self._frames.append(frame)
         for name, image in observation.images.items():
