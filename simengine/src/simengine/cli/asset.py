@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -50,20 +51,21 @@ def _info(files: list[Path]) -> int:
     for path in files:
         asset = read_asset(path)
         east, north, up = asset.recon2world
-        table = Table(title=str(path), title_justify="left")
-        for column in ("node", "type", "SH", "frames", "extent"):
-            table.add_column(column)
+        table = Table(title=str(path), title_justify="left", box=SIMPLE, pad_edge=False)
+        table.add_column("node", overflow="fold")
+        for column in ("type", "SH", "frames", "extent [m]"):
+            table.add_column(column.replace("[", r"\["), no_wrap=True)
         for column in ("Gaussians", "MiB"):
-            table.add_column(column, justify="right")
+            table.add_column(column, justify="right", no_wrap=True)
         rows = [summarize(node) for node in asset.nodes]
         for row in rows:
-            extent = " x ".join(f"{size:.1f}" for size in row.extent)
+            extent = " x ".join(f"{size:.1f}" if size < 100.0 else f"{size:.0f}" for size in row.extent)
             table.add_row(
                 row.name,
                 row.kind,
                 str(row.degree),
                 row.frames,
-                f"{extent} m",
+                extent,
                 f"{row.count:,}",
                 _mib(row.nbytes),
             )

@@ -14,6 +14,7 @@ from simengine.geometry.se3 import rotation_from_quaternion
 from simengine.render.assets.asset import AssetNode, FourierColor, NodeKind
 from simengine.render.assets.corrected import CorrectedStage
 from simengine.render.assets.height_map import HeightMap
+from simengine.render.assets.objects import track_of
 from simengine.render.lift_agents import lift_agent
 from simengine.render.scene import BACKGROUND, SKY
 from simengine.scenario.scenario import ASSET_EGO_POSES
@@ -226,3 +227,14 @@ def test_without_any_log_the_road_is_at_the_origin_of_the_asset():
 def test_a_malformed_tag_is_one_sentence(tag):
     with pytest.raises(AssetError, match="asset_ego_poses is malformed"):
         stage_of(scenario=make_stage_scenario(tags={ASSET_EGO_POSES: tag}))
+
+
+def test_track_ids_may_hold_underscores():
+    node = car(two_gaussians((0, 0, 0), (1, 0, 0)), None)
+    for name, track in (
+        ("object_7_abc", "abc"),
+        ("object_7_abc", "7_abc"),
+        ("abc", "abc"),
+        ("object_7_abc", "x"),
+    ):
+        assert track_of(replace(node, name=name), {track}) == (track if track != "x" else "abc")

@@ -42,17 +42,11 @@ def as_asset(scenario) -> Asset:
     for row, agent_id in enumerate(scenario.agents.ids):
         box = scene.nodes[f"agent/{agent_id}"].gaussians
         down = np.float32([0, 0, -0.5 * size[row, 2]])
-        name = f"object_{agent_id.replace('_', '')}"
+        name = f"object_{row}_{agent_id}"
         nodes.append(AssetNode(name, NodeKind.RIGID, replace(box, means=box.means + down), turns_colors=True))
     road = HeightMap(np.full((400, 400), HEIGHT, np.float32), np.eye(2), np.array([200.0, 200.0]), 1.0)
     place = np.append(scene.origin[:2] + scenario.global_from_world, 0.0)
     return Asset(tuple(nodes), place, road)
-
-
-def without_underscores(scenario):
-    """Return a scenario whose track tokens look like real ones."""
-    ids = tuple(agent_id.replace("_", "") for agent_id in scenario.agents.ids)
-    return replace(scenario, agents=replace(scenario.agents, ids=ids))
 
 
 def test_without_a_folder_or_an_asset_scenes_are_lifted(tmp_path):
@@ -80,7 +74,7 @@ def test_an_asset_is_found_by_id_or_by_token(tmp_path, composition, kind, named)
 
 def test_an_asset_looks_like_the_scene_it_was_made_of(tmp_path):
     """Lifted, written as an asset on a road 3 m up, found by the renderer: the same pictures, agents in place."""
-    scenario = without_underscores(make_street(token="place"))
+    scenario = make_street(token="place")
     write_asset(Path(tmp_path) / "place.npz", as_asset(scenario))
     images, heights = [], []
     for opener in (SceneOpener(tmp_path), SceneOpener()):

@@ -19,6 +19,7 @@ from simengine.render.assets.objects import (
     height_below,
     in_node_axes,
     still_nodes,
+    track_of,
 )
 from simengine.render.assets.scene_frame import in_scene, in_world, time_of, world_origin
 from simengine.render.gaussians import FlatGaussians
@@ -48,7 +49,8 @@ class CorrectedStage:
         self._own: dict[str, Contacts] = {}
         nodes = still_nodes(asset)
         for node in asset.objects:
-            token, height = node.token, heights.get(node.token)
+            token = track_of(node, heights)
+            height = heights.get(token)
             whole = in_node_axes(node, height)
             same = self._objects.setdefault(token, [])
             name = agent_node(token) if not same else f"{agent_node(token)}/{node.name}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -65,6 +66,16 @@ def height_below(node: AssetNode, height: float | None) -> float:
         return 0.5 * height
     means = node.gaussians.means
     return max(-float(np.quantile(means[:, 2], 0.01)), 0.0) if len(means) else 0.0
+
+
+def track_of(node: AssetNode, tracks: Collection[str]) -> str:
+    """Return the track an object belongs to: the longest end of its name, after an underscore, that is one.
+
+    Real tokens hold no underscore, so it is what follows the last one; ids of other sources may hold some.
+    """
+    words = node.name.split("_")
+    ends = ("_".join(words[k:]) for k in range(len(words)))
+    return next((end for end in ends if end in tracks), node.token)
 
 
 def usual_rotation(log: LogPoses) -> np.ndarray:

@@ -15,7 +15,7 @@ from simengine.geometry.se3 import make_transform, quaternion_from_yaw, rotation
 from simengine.render.assets.asset import Asset, LogPoses
 from simengine.render.assets.corrected import CorrectedStage
 from simengine.render.assets.ego_log import ego_log, ground_below_axle
-from simengine.render.assets.objects import in_scene_axes, still_nodes
+from simengine.render.assets.objects import in_scene_axes, still_nodes, track_of
 from simengine.render.assets.scene_frame import in_scene, in_world, rows_of, time_of, world_origin
 from simengine.render.gaussians import FlatGaussians
 from simengine.render.lift_agents import lift_agent
@@ -39,7 +39,8 @@ class PublishedStage:
 
     def __init__(self, scenario: Scenario, asset: Asset, make_agent: AgentMaker = lift_agent) -> None:
         self._scenario = scenario
-        self._objects = {node.name: (node.token, in_scene_axes(node)) for node in asset.objects}
+        tracks = set(scenario.agents.ids)
+        self._objects = {node.name: (track_of(node, tracks), in_scene_axes(node)) for node in asset.objects}
         nodes = still_nodes(asset)
         nodes |= {name: SplatNode(name, whole.gaussians) for name, (_, whole) in self._objects.items()}
         self._ego_log = ego_log(scenario)
