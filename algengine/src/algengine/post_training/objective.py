@@ -1,0 +1,146 @@
+"""Our objective: what the policy earns over the whole vocabulary, held near the frozen planner.
+
+    loss = - J + c_kl KL - c_ent H + c_imi L_imi + sum of distillation terms
+
+B decisions, K plans. Each term is a mean over the decisions that it applies to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from algengine.heads.trajectory_scoring import IMITATION
+from algengine.losses.distillation import distill_sub_scores
+from algengine.losses.imitation import hard_imitation, masked_mean
+from algengine.post_training.divergence import divergence, entropy
+from algengine.post_training.expectation import BASELINES, advantage, exact_expectation, sampled_expectation
+from algengine.post_training.importance import importance_weights
+from algengine.post_training.outcome import NORMAL, Outcomes
+from algengine.post_training.policy import log_policy, sub_scores_of
+from simengine.errors import ConfigError
+
+ESTIMATORS = ("exact", "sampled")
+DIVERGENCES = ("policy_reference", "reference_policy", "none")
+
+
+@dataclass(frozen=True)
+class ExpectationObjective:
+    """Weights and choices; see docs/post_training.md for what each does.
+
+    Attributes:
+        reward: column of the rewards to earn.
+        reward_weight: factor of J.
+        estimator: `exact` over the vocabulary, or `sampled` from the frozen planner, as when only what is tried can
+            be scored.
+        samples: plans drawn per decision by the sampled estimator.
+        baseline: see `advantage`.
+        normalize: see `advantage`.
+        kl: `policy_reference` is KL(pi || pi_ref), `reference_policy` is KL(pi_ref || pi), or `none`.
+        kl_weight: c_kl.
+        entropy_weight: c_ent; positive rewards spread.
+        imitation_weight: c_imi of the cross-entropy to the driven future, on normal decisions that it serves well.
+        min_imitation_reward: reward of the driven plan from which on it is worth imitating.
+        label_smoothing: of that cross-entropy.
+        distillation_weight: factor of the sub-score losses, if the planner has such heads.
+        max_importance: clamp of importance weights.
+    """
+
+    reward: str = "score"
+    reward_weight: float = 1.0
+    estimator: str = "exact"
+    samples: int = 16
+    baseline: str = "reference"
+    normalize: bool = False
+    kl: str = "policy_reference"
+    kl_weight: float = 0.05
+    entropy_weight: float = 0.0
+    imitation_weight: float = 0.0
+    min_imitation_reward: float = 0.8
+    label_smoothing: float = 0.0
+    distillation_weight: float = 1.0
+    max_importance: float = 10.0
+
+    def __post_init__(self) -> None:
+        for name, known in (("estimator", ESTIMATORS), ("baseline", BASELINES), ("kl", DIVERGENCES)):
+            if getattr(self, name) not in known:
+                raise ConfigError(
+                    f"objective.{name} is {getattr(self, name)!r}, expected one of {', '.join(known)}"
+                )
+
+    def __call__(self, outputs: Mapping[str, Tensor], outcomes: Outcomes) -> dict[str, Tensor]:
+        """Return losses (names begin with `loss_`; their sum is to be descended) and values for the log.
+
+        Decisions with an unknown reward take part in the divergence and the entropy only: what is unknown is masked,
+        it never counts as 0.
+
+        Args:
+            outputs: logits (B, K) by name, see `TrajectoryScoringHead.forward`.
+            outcomes: of the same decisions.
+        """
+        if len(sub_scores_of(outputs)) != len(sub_scores_of(outcomes.reference)):
+            raise ConfigError(
+                "the planner has sub-score heads and the frozen one has none, or the other way round, expected two "
+                "policies of one kind: leave model.head.sub_scores as it was, or use objective.type='published'"
+            )
+        log_pi, log_ref = log_policy(outputs), log_policy(outcomes.reference)
+        known = outcomes.known(self.reward)
+        reward = outcomes.rewards[self.reward].to(log_pi).masked_fill(~known[:, None], 0.0)
+        gains = advantage(reward, log_pi, log_ref, self.baseline, self.normalize)
+        losses = {
+            "loss_reward": -self.reward_weight * masked_mean(self._earned(log_pi, log_ref, gains), known)
+        }
+        if self.kl_weight and self.kl != "none":
+            pair = (log_pi, log_ref) if self.kl == "policy_reference" else (log_ref, log_pi)
+            losses["loss_kl"] = self.kl_weight * divergence(*pair).mean()
+        if self.entropy_weight:
+            losses["loss_entropy"] = -self.entropy_weight * entropy(log_pi).mean()
+        if self.imitation_weight:
+            losses["loss_imitation"] = self.imitation_weight * self._imitation(
+                outputs, outcomes, reward, known
+            )
+        losses |= self._distillation(outputs, outcomes)
+        return losses | self._log(log_pi, log_ref, reward, known)
+
+    def _earned(self, log_pi: Tensor, log_ref: Tensor, gains: Tensor) -> Tensor:
+        if self.estimator == "exact":
+            return exact_expectation(log_pi, gains)
+        drawn = torch.multinomial(log_ref.exp(), self.samples, replacement=True)
+        return sampled_expectation(log_pi, log_ref, drawn, gains, self.max_importance)
+
+    def _imitation(
+        self, outputs: Mapping[str, Tensor], outcomes: Outcomes, reward: Tensor, known: Tensor
+    ) -> Tensor:
+        nearest = outcomes.distance.argmin(-1, keepdim=True)
+        worth = reward.gather(1, nearest)[:, 0] > self.min_imitation_reward
+        counts = worth & known & outcomes.driven & (outcomes.fail_mask == NORMAL)
+        each = hard_imitation(outputs[IMITATION], outcomes.distance, self.label_smoothing)
+        return masked_mean(each, counts)
+
+    def _distillation(self, outputs: Mapping[str, Tensor], outcomes: Outcomes) -> dict[str, Tensor]:
+        heads = sub_scores_of(outputs)
+        if not heads or not self.distillation_weight:
+            return {}
+        known = torch.stack([outcomes.known(name) for name in heads]).all(0)
+        targets = {name: outcomes.rewards[name].nan_to_num() for name in heads}
+        losses = distill_sub_scores(heads, targets, known)
+        return {name: self.distillation_weight * value for name, value in losses.items()}
+
+    def _log(self, log_pi: Tensor, log_ref: Tensor, reward: Tensor, known: Tensor) -> dict[str, Tensor]:
+        with torch.no_grad():
+            chosen = reward.gather(1, log_pi.argmax(-1, keepdim=True))[:, 0]
+            before = reward.gather(1, log_ref.argmax(-1, keepdim=True))[:, 0]
+            weights = importance_weights(log_pi, log_ref, self.max_importance)
+            return {
+                "reward": masked_mean((log_pi.exp() * reward).sum(-1), known),
+                "reward_reference": masked_mean((log_ref.exp() * reward).sum(-1), known),
+                "reward_chosen": masked_mean(chosen, known),
+                "reward_chosen_reference": masked_mean(before, known),
+                "entropy": entropy(log_pi).mean(),
+                "kl": divergence(log_pi, log_ref).mean(),
+                "importance": (log_ref.exp() * weights).sum(-1).mean(),
+                "known": known.float().mean(),
+            }

@@ -1,0 +1,158 @@
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from alg_factories import make_vocabulary, tiny_model_config
+from algengine import registry
+from algengine.errors import CheckpointError
+from algengine.post_training.adapt import (
+    AdapterConfig,
+    LoRARule,
+    adapt,
+    count_trainable,
+    only_adapters_in_training,
+)
+from algengine.post_training.lora import adapted, attach, bypassed, merge
+from algengine.post_training.lora_names import from_published, published_names, to_published
+from simengine.errors import ConfigError
+
+pytestmark = pytest.mark.mm
+
+
+def make_planner(sub_scores: bool = True) -> nn.Module:
+    torch.manual_seed(0)
+    config = tiny_model_config(12)
+    config["head"]["sub_scores"] = sub_scores
+    planner = registry.MODELS.build(config)
+    planner.head.vocabulary.copy_(torch.from_numpy(make_vocabulary(12)))
+    return planner.eval()
+
+
+def inputs(batch: int = 2):
+    generator = torch.Generator().manual_seed(1)
+    status = {
+        "history": torch.randn(batch, 4, 3, generator=generator),
+        "velocity": torch.randn(batch, 4, 2, generator=generator),
+        "acceleration": torch.randn(batch, 4, 2, generator=generator),
+        "command": torch.ones(batch, 4, dtype=torch.int64),
+        "history_valid": torch.ones(batch, 4, dtype=torch.bool),
+    }
+    return torch.randn(batch, 16, 8, 10, generator=generator), status
+
+
+def randomise(planner: nn.Module) -> None:
+    for _, layer in adapted(planner):
+        nn.init.normal_(layer.lora.B, std=0.5)
+
+
+@pytest.fixture(scope="module")
+def outcome():
+    """A planner, its outputs, and a copy with adapters."""
+    planner = make_planner()
+    with torch.no_grad():
+        before = planner.head(*inputs())
+    student = copy.deepcopy(planner)
+    adapt(student, AdapterConfig(rank=4))
+    return planner, before, student
+
+
+def test_new_adapters_change_nothing_bitwise(outcome):
+    _, before, student = outcome
+    after = student.head(*inputs())
+    assert all(torch.equal(after[name], before[name]) for name in before)
+
+
+def test_only_adapters_learn_and_every_one_is_reached(outcome):
+    planner, _, student = outcome
+    student = copy.deepcopy(student)
+    randomise(student)
+    only_adapters_in_training(student)
+    sum(v.square().sum() for v in student.head(*inputs()).values()).backward()
+    learning = {n: p for n, p in student.named_parameters() if p.requires_grad}
+    assert all(".lora." in name for name in learning)
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in learning.values())
+    # Rank 4: 4 (in + out) of each layer, three times 4 in + 4 out of the fused one.
+    expected = sum(
+        4 * (m.weight.shape[0] + m.weight.shape[1] * (3 if n == "head.encoder.qkv" else 1))
+        for n, m in planner.named_modules()
+        if n.startswith("head.")
+        and (isinstance(m, nn.Linear) or (isinstance(m, nn.Conv2d) and m.kernel_size == (1, 1)))
+    )
+    total = sum(p.numel() for p in planner.parameters())
+    assert count_trainable(student) == (expected, total + expected)
+    assert set(planner.state_dict()) < set(student.state_dict())
+
+
+def test_merged_equals_unmerged_and_bypassed_equals_frozen(outcome):
+    _, before, student = outcome
+    student = copy.deepcopy(student)
+    randomise(student)
+    with torch.no_grad():
+        unmerged = student.eval().head(*inputs())
+        with bypassed(student):
+            frozen = student.eval().head(*inputs())
+        merge(student)
+        merged = student.eval().head(*inputs())
+    assert list(adapted(student)) == []
+    for name in before:
+        assert torch.equal(frozen[name], before[name])
+        assert not torch.allclose(unmerged[name], before[name], atol=1e-3)
+        assert torch.allclose(merged[name], unmerged[name], atol=1e-4)
+
+
+def test_a_fused_projection_has_three_adapters():
+    layer = nn.Linear(5, 6)
+    branch = attach(layer, 2, 1.0, 0.0, 3)
+    nn.init.normal_(branch.B)
+    delta = branch.delta()
+    for part in range(3):
+        rows = slice(2 * part, 2 * part + 2)
+        assert torch.allclose(delta[rows], 0.5 * branch.B[part] @ branch.A[part])
+        assert torch.linalg.matrix_rank(delta[rows]) <= 2
+    x = torch.randn(7, 5)
+    assert torch.allclose(layer(x), x @ (layer.weight + delta).T + layer.bias, atol=1e-5)
+
+
+def test_published_names_round_trip(outcome):
+    student = copy.deepcopy(outcome[2])
+    randomise(student)
+    layers = tuple(path for path, _ in adapted(student))
+    state = {k: v for k, v in student.state_dict().items() if ".lora." in k}
+    named = to_published(state)
+    assert all(name.startswith("planning_head.") and name.endswith("weight") for name in named)
+    assert named["planning_head.encoder.self_attn.lora_to_k.B.weight"].shape == (16, 4)
+    assert "planning_head.heads_lora.lora_progress.lora_2.A.weight" in named
+    assert (
+        "planning_head.transformer.bev_interaction_layers.0.ffns.0.lora_layers.lora_0.lora_0.A.weight"
+        in named
+    )
+    back = from_published(named, layers)
+    assert set(back) == set(state)
+    assert all(torch.equal(back[key], state[key]) for key in state)
+    named.popitem()
+    with pytest.raises(CheckpointError, match="there is no adapter"):
+        from_published(named, layers)
+    with pytest.raises(CheckpointError, match="no published name"):
+        published_names("backbone.conv1")
+
+
+def test_what_cannot_be_adapted_is_refused():
+    with pytest.raises(ConfigError, match="linear layer or 1 x 1"):
+        attach(nn.Conv2d(3, 3, 3), 2, 1.0, 0.0, 1)
+    with pytest.raises(ConfigError, match="multiple of 4 parts"):
+        attach(nn.Linear(3, 6), 2, 1.0, 0.0, 4)
+    planner = make_planner(sub_scores=False)
+    with pytest.raises(ConfigError, match="nothing of the planner would learn"):
+        adapt(planner, AdapterConfig(rules=(LoRARule("nobody.*"),)))
+    with pytest.raises(ConfigError, match="fits no parameter"):
+        adapt(planner, AdapterConfig(trainable=("head.sub_scores.*",)))
+
+
+def test_new_heads_may_learn_beside_their_adapters():
+    planner = make_planner()
+    adapt(planner, AdapterConfig(rank=2, trainable=("head.sub_scores.*",)))
+    learning = [n for n, p in planner.named_parameters() if p.requires_grad and ".lora." not in n]
+    assert learning
+    assert all(name.startswith("head.sub_scores.") for name in learning)
