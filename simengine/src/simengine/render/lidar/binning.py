@@ -11,8 +11,8 @@ from numba import njit
 
 TILE_AZIMUTHS = 8
 TILE_BEAMS = 4
-_SLACK = 1e-6
-_TURN = 2.0 * np.pi
+SLACK = 1e-6
+TURN = 2.0 * np.pi
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -46,7 +46,7 @@ def bound(
     n = len(means)
     boxes = np.zeros((n, 4), np.int32)
     near = np.empty(n)
-    step = _TURN / azimuths
+    step = TURN / azimuths
     for i in range(n):
         dx, dy, dz = means[i, 0] - origin[0], means[i, 1] - origin[1], means[i, 2] - origin[2]
         x = axes[0, 0] * dx + axes[0, 1] * dy + axes[0, 2] * dz
@@ -69,7 +69,7 @@ def bound(
             side2 += (v * side) ** 2
             up2 += (v * up) ** 2
             line2 += (v * line) ** 2
-        grow = np.float64(reach[i]) + _SLACK
+        grow = np.float64(reach[i]) + SLACK
         out, side, up = grow * np.sqrt(out2), grow * np.sqrt(side2), grow * np.sqrt(up2)
         near[i] = distance - grow * np.sqrt(line2) / max(distance, 1e-9)
         if near[i] > max_range:
@@ -77,7 +77,7 @@ def bound(
         inner, outer = flat - out, np.sqrt((flat + out) ** 2 + side * side)
         boxes[i, 0], boxes[i, 1] = 0, azimuths - 1
         if inner > 0.0:
-            middle, half = np.arctan2(s, c), np.arctan2(side, inner) + _SLACK
+            middle, half = np.arctan2(s, c), np.arctan2(side, inner) + SLACK
             first, last = np.ceil((middle - half) / step), np.floor((middle + half) / step)
             if last < first:
                 continue
@@ -86,8 +86,8 @@ def bound(
                 boxes[i, 0], boxes[i, 1] = int(first - turn), int(last - turn)
         inner = max(inner, 0.0)
         high, low = z + up, z - up
-        top = np.arctan2(high, inner if high > 0.0 else outer) + _SLACK
-        bottom = np.arctan2(low, inner if low < 0.0 else outer) - _SLACK
+        top = np.arctan2(high, inner if high > 0.0 else outer) + SLACK
+        bottom = np.arctan2(low, inner if low < 0.0 else outer) - SLACK
         boxes[i, 2] = np.searchsorted(elevations, bottom)
         boxes[i, 3] = np.searchsorted(elevations, top, side="right")
     return boxes, near

@@ -17,18 +17,16 @@ from simengine.datatypes.vehicle import VehicleParams
 from simengine.errors import RenderBackendError
 from simengine.render.backend import MAX_ALPHA, MIN_ALPHA
 from simengine.render.gaussians import FlatGaussians
+from simengine.render.lidar.binning import TILE_AZIMUTHS, TILE_BEAMS
 from simengine.render.lidar.caster import HIT_OPACITY, Returns
 from simengine.render.lidar.pattern import LidarPattern, SpinningLidar, make_rays
 from simengine.render.lidar.surfels import Surfels, surfels_of
+from simengine.render.lidar.torch_binning import find_pairs
 
 if TYPE_CHECKING:
     import torch
 
-_TILE_AZIMUTHS = 8
-_TILE_BEAMS = 4
 _PAIRS_AT_ONCE = 1 << 17
-_SLACK = 1e-6
-_TURN = 2.0 * np.pi
 
 
 class TorchCaster:
@@ -60,7 +58,7 @@ class TorchCaster:
                 origin = self._upload(rotation @ np.array(lidar.origin) + scene_from_ego[:3, 3])
                 directions = self._upload(rays.directions[mine] @ rotation.T)
                 clear = torch.from_numpy(rays.clear[mine]).to(self._device)
-                tiles, rows = self._pairs(scene, lidar, origin, self._upload(rotation.T))
+                tiles, rows = find_pairs(scene, lidar, origin, self._upload(rotation.T), pattern.max_range)
                 hits = self._hits(scene, lidar, origin, directions, clear, tiles, rows)
                 found.append(self._first_returns(scene, directions, *hits))
             ranges, light = (torch.cat([part[k] for part in found]).cpu().numpy() for k in range(2))
@@ -92,67 +90,6 @@ class TorchCaster:
                 parts.append({name: value.double() for name, value in known.items()})
         return {field.name: torch.cat([p[field.name] for p in parts]) for field in fields(Surfels)}
 
-    def _pairs(
-        self, scene: dict[str, torch.Tensor], lidar: SpinningLidar, origin: torch.Tensor, axes: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return tile (P,) and Gaussian (P,) of all pairs that may meet; as `binning` does, in whole tiles."""
-        torch = self._torch
-        first, last, low, high = self._boxes(scene, lidar, origin, axes)
-        wide = -(-lidar.azimuths // _TILE_AZIMUTHS)
-        a = first // _TILE_AZIMUTHS
-        b = last.clamp(max=lidar.azimuths - 1) // _TILE_AZIMUTHS
-        rest = torch.minimum((last - lidar.azimuths).div(_TILE_AZIMUTHS, rounding_mode="floor"), a - 1)
-        rest = torch.where(last >= lidar.azimuths, rest, torch.full_like(rest, -1))
-        across = (b - a + 1) + (rest + 1)
-        bottom = low // _TILE_BEAMS
-        along = (high - 1).div(_TILE_BEAMS, rounding_mode="floor") - bottom + 1
-        counts = torch.where(high > low, across * along, torch.zeros_like(across))
-        rows = torch.repeat_interleave(torch.arange(len(counts), device=self._device), counts)
-        at = torch.arange(len(rows), device=self._device) - (counts.cumsum(0) - counts)[rows]
-        column = at % across[rows]
-        straight = (b - a + 1)[rows]
-        column = torch.where(column < straight, a[rows] + column, column - straight)
-        return (bottom[rows] + at // across[rows]) * wide + column, rows
-
-    def _boxes(
-        self, scene: dict[str, torch.Tensor], lidar: SpinningLidar, origin: torch.Tensor, axes: torch.Tensor
-    ) -> tuple[torch.Tensor, ...]:
-        """Return first and last azimuth, first beam and the one after the last, each (K,); see `binning.bound`."""
-        torch = self._torch
-        away = scene["means"] - origin
-        x, y, z = (away @ axes.T).unbind(1)
-        flat = torch.hypot(x, y)
-        c = torch.where(flat > 1e-9, x / flat, torch.ones_like(flat))
-        s = torch.where(flat > 1e-9, y / flat, torch.zeros_like(flat))
-        along = c[:, None] * axes[0] + s[:, None] * axes[1]
-        aside = c[:, None] * axes[1] - s[:, None] * axes[0]
-
-        def extent(direction: torch.Tensor) -> torch.Tensor:
-            share = torch.einsum("kij,kj->ki", scene["whiten"], direction) * scene["variances"]
-            return (scene["reach"] + _SLACK) * share.norm(dim=1)
-
-        out, side, up = extent(along), extent(aside), extent(axes[2].expand_as(along))
-        line = away / away.norm(dim=1, keepdim=True).clamp(min=1e-9)
-        near = away.norm(dim=1) - extent(line)
-        inner, outer = flat - out, torch.hypot(flat + out, side)
-        step = _TURN / lidar.azimuths
-        middle, half = torch.atan2(s, c), torch.atan2(side, inner) + _SLACK
-        first, last = torch.ceil((middle - half) / step), torch.floor((middle + half) / step)
-        misses = (last < first) & (inner > 0.0)
-        turn = torch.floor(first / lidar.azimuths) * lidar.azimuths
-        whole = (inner <= 0.0) | (last - first >= lidar.azimuths - 1)
-        last = torch.where(whole, torch.full_like(last, lidar.azimuths - 1), last - turn)
-        first = torch.where(whole, torch.zeros_like(first), first - turn)
-        inner = inner.clamp(min=0.0)
-        high, low = z + up, z - up
-        top = torch.atan2(high, torch.where(high > 0.0, inner, outer)) + _SLACK
-        bottom = torch.atan2(low, torch.where(low < 0.0, inner, outer)) - _SLACK
-        elevations = self._upload(np.radians(lidar.elevations_deg))
-        begin = torch.searchsorted(elevations, bottom.contiguous())
-        end = torch.searchsorted(elevations, top.contiguous(), right=True)
-        end = torch.where(misses | (near > self._pattern.max_range), begin, end)
-        return first.long(), last.long(), begin, end
-
     def _hits(
         self,
         scene: dict[str, torch.Tensor],
@@ -165,14 +102,14 @@ class TorchCaster:
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return ray, Gaussian, place [m] and alpha, each (H,), of everything that rays meet."""
         torch, pattern = self._torch, self._pattern
-        wide, beams = -(-lidar.azimuths // _TILE_AZIMUTHS), len(lidar.elevations_deg)
-        b = torch.arange(_TILE_BEAMS, device=self._device).repeat_interleave(_TILE_AZIMUTHS)
-        a = torch.arange(_TILE_AZIMUTHS, device=self._device).repeat(_TILE_BEAMS)
+        wide, beams = -(-lidar.azimuths // TILE_AZIMUTHS), len(lidar.elevations_deg)
+        b = torch.arange(TILE_BEAMS, device=self._device).repeat_interleave(TILE_AZIMUTHS)
+        a = torch.arange(TILE_AZIMUTHS, device=self._device).repeat(TILE_BEAMS)
         found = []
         for start in range(0, len(rows), _PAIRS_AT_ONCE):
             tile, row = tiles[start : start + _PAIRS_AT_ONCE], rows[start : start + _PAIRS_AT_ONCE]
-            beam = (tile // wide * _TILE_BEAMS)[:, None] + b
-            azimuth = (tile % wide * _TILE_AZIMUTHS)[:, None] + a
+            beam = (tile // wide * TILE_BEAMS)[:, None] + b
+            azimuth = (tile % wide * TILE_AZIMUTHS)[:, None] + a
             exists = (beam < beams) & (azimuth < lidar.azimuths)
             ray = torch.where(exists, beam * lidar.azimuths + azimuth, torch.zeros_like(beam))
             whiten = scene["whiten"][row]
