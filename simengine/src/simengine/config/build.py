@@ -23,7 +23,7 @@ from simengine.config.openscene import check_openscene, make_openscene, openscen
 from simengine.config.protocols import check_protocol, make_protocol, settled, traffic_model
 from simengine.config.recovery import DRIVERS, recovery_params, recovery_source
 from simengine.config.rewards import check_rewards, make_recorder
-from simengine.config.scenes import scene_opener
+from simengine.config.scenes import cache_bytes, scene_opener
 from simengine.config.schema import RunConfig
 from simengine.config.sensors import check_sensors, make_lidar, make_trust
 from simengine.errors import ConfigError
@@ -136,7 +136,9 @@ def build_worker(config: RunConfig) -> Worker:
     renderer = None
     if config.render.backend != "none":
         backend = make_backend(config.render.backend, _render_threads(config))
-        renderer = SceneRenderer(backend, open_scene=scene_opener(config.render))
+        renderer = SceneRenderer(
+            backend, open_scene=scene_opener(config.render), cache_bytes=cache_bytes(config.render)
+        )
     simulation = Simulation(
         protocol,
         protocol.rules.trackers[config.controller](),

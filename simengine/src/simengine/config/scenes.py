@@ -34,3 +34,16 @@ def scene_opener(config: RenderConfig) -> SceneOpener:
         config.composition or next(iter(COMPOSITIONS)),
         lift_agent if config.agent_library is None else AgentLibrary(Path(config.agent_library)),
     )
+
+
+def cache_bytes(config: RenderConfig) -> int | None:
+    """Return the bound of memory of scenes that are kept [bytes]; None for no bound.
+
+    Raises:
+        ConfigError: it is negative.
+    """
+    if config.cache_mib is None:
+        return None
+    if config.cache_mib < 0:
+        raise ConfigError(f"render.cache_mib is {config.cache_mib}, expected at least 0")
+    return config.cache_mib * 2**20

@@ -30,7 +30,7 @@ class RenderConfig:
     `trust` measures how far the images of each decision can be trusted; see docs/render_trust.md.
     `asset_root` is the folder of reconstructed assets, None to draw what is lifted from the scenarios; `composition` is
     corrected or worldengine_v1, None for that of the protocol; `agent_library` is a folder of vehicles to borrow for
-    agents without Gaussians; see docs/assets.md.
+    agents without Gaussians; see docs/assets.md. `cache_mib` bounds the memory of scenes kept for another time.
     """
 
     backend: str = "cpu"
@@ -43,6 +43,7 @@ class RenderConfig:
     asset_root: str | None = None
     composition: str | None = None
     agent_library: str | None = None
+    cache_mib: int | None = None
 
 
 @dataclass

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,23 +13,14 @@ from simengine.datatypes.camera import CameraCalibration
 from simengine.errors import RenderBackendError
 from simengine.render.backend import RenderBackend, RenderedRig
 from simengine.render.distortion import Warp, make_warp
-from simengine.render.gaussians import FlatGaussians
 from simengine.render.lift import lift
 from simengine.render.posed import PosedScene, split_sky
 from simengine.render.scene import SplatScene
-from simengine.render.stage import FlatStage, Stage
+from simengine.render.scene_cache import LoadedScene, SceneCache
+from simengine.render.stage import Stage
 from simengine.scenario.scenario import Scenario
 
 _MAX_WARPS = 32
-
-
-@dataclass
-class _Loaded:
-    """A scene in use, with what follows from it."""
-
-    stage: Stage
-    static: FlatGaussians
-    apart: tuple[FlatGaussians, FlatGaussians] | None = None
 
 
 class SceneRenderer:
@@ -41,6 +30,7 @@ class SceneRenderer:
         backend: what draws.
         cache_size: how many scenes to keep, at least 1.
         open_scene: makes the scene of a scenario, or its stage; the default lifts one from its map and tracks.
+        cache_bytes: memory after which scenes used longest ago go, but never the one in use; None for no bound.
     """
 
     def __init__(
@@ -48,13 +38,12 @@ class SceneRenderer:
         backend: RenderBackend,
         cache_size: int = 2,
         open_scene: Callable[[Scenario], SplatScene | Stage] = lift,
+        cache_bytes: int | None = None,
     ) -> None:
         self._backend = backend
-        self._cache_size = max(cache_size, 1)
-        self._open_scene = open_scene
-        self._scenes: OrderedDict[str, _Loaded] = OrderedDict()
+        self._scenes = SceneCache(open_scene, cache_size, cache_bytes)
         self._warps: OrderedDict[bytes, Warp] = OrderedDict()
-        self._current: _Loaded | None = None
+        self._current: LoadedScene | None = None
 
     @property
     def backend(self) -> RenderBackend:
@@ -63,19 +52,13 @@ class SceneRenderer:
 
     def load(self, scenario: Scenario) -> SplatScene:
         """Make `scenario` the one to render and return its scene."""
-        key = _fingerprint(scenario)
-        if key in self._scenes:
-            self._scenes.move_to_end(key)
-        else:
-            # Old scenes go before the new one is made, so that both need not fit at once.
-            while len(self._scenes) >= self._cache_size:
-                self._scenes.popitem(last=False)
-            self._current = None
-            opened = self._open_scene(scenario)
-            stage = FlatStage(scenario, opened) if isinstance(opened, SplatScene) else opened
-            self._scenes[key] = _Loaded(stage, stage.scene.static())
-        self._current = self._scenes[key]
+        self._current = None
+        self._current = self._scenes.get(scenario)
         return self._current.stage.scene
+
+    def prefetch(self, scenario: Scenario) -> None:
+        """Begin to open the scene of `scenario` in the background for a later `load`; images never depend on it."""
+        self._scenes.prefetch(scenario)
 
     def render(
         self,
@@ -128,7 +111,7 @@ class SceneRenderer:
         moving = loaded.stage.moving(ego_pose, agents, frame_time)
         return PosedScene(*loaded.apart, moving, _scene_from_ego(loaded.stage, ego_pose))
 
-    def _loaded(self, what: str) -> _Loaded:
+    def _loaded(self, what: str) -> LoadedScene:
         if self._current is None:
             raise RenderBackendError(f"the renderer has no scenario, expected one: call load() before {what}")
         return self._current
@@ -154,29 +137,3 @@ def _scene_from_ego(stage: Stage, ego_pose: np.ndarray) -> np.ndarray:
     transform = stage.world_from_ego(ego_pose).copy()
     transform[:3, 3] -= stage.scene.origin
     return transform
-
-
-def _fingerprint(scenario: Scenario) -> str:
-    """Return a key of everything a scene is made from; scenarios on one asset differ in tracks or lights."""
-    digest = hashlib.sha256()
-    for text in (
-        scenario.token,
-        scenario.asset_id,
-        scenario.map_name,
-        *scenario.agents.ids,
-        *scenario.lights.lane_ids,
-    ):
-        digest.update(text.encode() + b"\0")
-    for array in (
-        scenario.ego.pose,
-        scenario.agents.types,
-        scenario.agents.size,
-        scenario.agents.pose,
-        scenario.lights.state,
-        scenario.lights.stop_point,
-        scenario.timestamps_us,
-        scenario.global_from_world,
-    ):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    digest.update(f"{len(scenario.map.lanes)} {len(scenario.map.areas)} {len(scenario.map.lines)}".encode())
-    return digest.hexdigest()

@@ -26,6 +26,11 @@ class Stage(Protocol):
         """The nodes; the static ones are always drawn."""
         ...
 
+    @property
+    def static(self) -> FlatGaussians:
+        """The Gaussians of all static nodes in the frame of the scene, the same object every time."""
+        ...
+
     def world_from_ego(self, ego_pose: np.ndarray) -> np.ndarray:
         """Return the transform (4, 4) of the ego frame, which lies on the ground, at a planar pose (3,)."""
         ...
@@ -66,6 +71,7 @@ class FlatStage:
 
     def __init__(self, scenario: Scenario, scene: SplatScene, make_agent: AgentMaker = lift_agent) -> None:
         self.scene = scene
+        self.static = scene.static()
         self._lights = scenario.lights
         self._extra = ExtraAgents(make_agent)
 

@@ -119,3 +119,13 @@ def test_an_original_scenario_stands_where_its_asset_was_driven(tmp_path):
         first = stage.world_from_ego(scenario.ego.pose[scenario.initial_frame])
         assert first[2, 3] == pytest.approx(0.0)
         assert len(stage.moving(scenario.ego.pose[0], states_at(scenario, 0), 0)) >= 2
+
+
+def test_variants_of_one_asset_share_what_stands(tmp_path):
+    first, second = (make_street(token=f"place-00{k}") for k in (1, 2))
+    write_asset(tmp_path / "place.npz", as_asset(first))
+    opener = SceneOpener(tmp_path)
+    stages = [opener(first), opener(second)]
+    assert stages[0].static is stages[1].static
+    write_asset(tmp_path / "place.npz", as_asset(second))
+    assert opener(first).static is not stages[0].static

@@ -13,7 +13,7 @@ from simengine.errors import AssetError
 from simengine.geometry.se3 import quaternion_from_rotation, rotation_from_quaternion
 from simengine.render import sh
 from simengine.render.assets.height_map import HeightMap
-from simengine.render.gaussians import FlatGaussians
+from simengine.render.gaussians import FlatGaussians, concatenate
 
 ABSENT_Z = 1000.0
 """Where an object is not there, its log has a height of at least this [m]."""
@@ -178,6 +178,12 @@ class Asset:
     def objects(self) -> tuple[AssetNode, ...]:
         """Nodes that have a frame of their own."""
         return tuple(node for node in self.nodes if node.kind.is_object)
+
+    @cached_property
+    def still(self) -> FlatGaussians:
+        """All Gaussians of the background, then those of the sky, in the frame of the scene."""
+        kinds = (NodeKind.BACKGROUND, NodeKind.SKY)
+        return concatenate([node.gaussians for kind in kinds for node in self.nodes if node.kind is kind])
 
     @property
     def num_gaussians(self) -> int:

@@ -40,6 +40,7 @@ class CorrectedStage:
 
     def __init__(self, scenario: Scenario, asset: Asset, make_agent: AgentMaker = lift_agent) -> None:
         self._scenario = scenario
+        self.static = asset.still
         self._extra = ExtraAgents(make_agent)
         heights = {
             str(agent_id): float(size[2])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -92,12 +92,18 @@ def contacts_of(log: LogPoses, below: float) -> Contacts:
 
 
 def still_nodes(asset: Asset) -> dict[str, SplatNode]:
-    """Return background and sky as static nodes."""
-    nodes = {}
-    for name, kind in ((BACKGROUND, NodeKind.BACKGROUND), (SKY, NodeKind.SKY)):
-        flat = concatenate([node.gaussians for node in asset.nodes if node.kind is kind])
-        nodes[name] = SplatNode(name, flat, is_static=True)
-    return nodes
+    """Return background and sky as static nodes that share the memory of `Asset.still`."""
+    count = sum(len(node.gaussians) for node in asset.nodes if node.kind is NodeKind.BACKGROUND)
+    still = asset.still
+    parts = {BACKGROUND: slice(None, count), SKY: slice(count, None)}
+    return {
+        name: SplatNode(
+            name,
+            FlatGaussians(*(getattr(still, item.name)[rows] for item in fields(FlatGaussians))),
+            is_static=True,
+        )
+        for name, rows in parts.items()
+    }
 
 
 def _whole(node: AssetNode, flat: FlatGaussians) -> PosableObject:

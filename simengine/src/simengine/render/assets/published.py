@@ -39,6 +39,7 @@ class PublishedStage:
 
     def __init__(self, scenario: Scenario, asset: Asset, make_agent: AgentMaker = lift_agent) -> None:
         self._scenario = scenario
+        self.static = asset.still
         tracks = set(scenario.agents.ids)
         self._objects = {node.name: (track_of(node, tracks), in_scene_axes(node)) for node in asset.objects}
         nodes = still_nodes(asset)
