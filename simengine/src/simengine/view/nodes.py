@@ -35,14 +35,14 @@ class Look:
         ego: colour of its ego.
         shift: (3,) added to world coordinates, so that what is shown lies near the origin of the page.
         surroundings: whether to draw splats and map; a drive in the same world as another needs them once.
-        outlined: whether boxes are wire frames.
+        ghost: whether boxes are fainter than those of another drive in the same place, and without splats.
         most_splats: of the surroundings, at most.
     """
 
     ego: Colour
     shift: np.ndarray
     surroundings: bool = True
-    outlined: bool = False
+    ghost: bool = False
     most_splats: int | None = None
 
 
@@ -171,7 +171,7 @@ class DriveNodes:
         name = f"agents/{row}"
         node = self._scene.add_frame(f"{self._root}/{name}", show_axes=False)
         shape = splats.nodes.get(agent_node(agent_id)) or lift_agent(agent_id, kind, size)
-        if not self._look.outlined and len(shape.gaussians):
+        if not self._look.ghost and len(shape.gaussians):
             self._add("splats", self._splats(f"{name}/splats", shape.gaussians, np.zeros(3)))
         box = self._box(f"{name}/box", agent_colour(kind), size)
         box.on_click(lambda _: on_click(row))
@@ -181,9 +181,9 @@ class DriveNodes:
         box = self._scene.add_box(
             f"{self._root}/{name}",
             color=colour,
-            dimensions=size,
-            wireframe=self._look.outlined,
-            opacity=None if self._look.outlined else 0.45,
+            # A ghost that stands where another box stands would flicker in its faces.
+            dimensions=size * (0.97 if self._look.ghost else 1.0),
+            opacity=0.3 if self._look.ghost else 0.5,
             cast_shadow=False,
             receive_shadow=False,
             position=(forward, 0.0, 0.5 * float(size[2])),

@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from viser import GuiApi
 
 NOTHING = "-"
+# The panel is narrow.
+_SHORT = {
+    "no_at_fault_collisions": "no collision",
+    "drivable_area_compliance": "drivable area",
+    "ego_progress": "progress",
+    "time_to_collision_within_bound": "time to collision",
+    "driving_direction_compliance": "direction",
+}
 _NO_IMAGE = np.full((90, 160, 3), 60, np.uint8)
 
 
@@ -40,13 +48,13 @@ class Panel:
             self._speed = gui.add_dropdown("Speed", speeds, initial_value="1x")
             self._loop = gui.add_checkbox("Loop", True)
             self._follow = gui.add_checkbox("Follow the ego", True)
+        with gui.add_folder("Camera"):
+            self._image = gui.add_image(_NO_IMAGE, format="jpeg", jpeg_quality=85)
+            self._camera = gui.add_dropdown("Channel", [NOTHING], initial_value=NOTHING)
         with gui.add_folder("Drives"):
             self._first = gui.add_dropdown("Drive", list(titles), initial_value=titles[0])
             self._second = gui.add_dropdown("Compare", [NOTHING, *titles], initial_value=NOTHING)
             self._scores = gui.add_markdown("")
-        with gui.add_folder("Camera"):
-            self._camera = gui.add_dropdown("Channel", [NOTHING], initial_value=NOTHING)
-            self._image = gui.add_image(_NO_IMAGE, format="jpeg", jpeg_quality=85)
         with gui.add_folder("Agent"):
             self._agent = gui.add_markdown("Click a box in the scene.")
         with gui.add_folder("Show"):
@@ -128,20 +136,18 @@ class Panel:
 
 def score_table(drives: Sequence[Drive]) -> str:
     """Return a Markdown table of the scores of one or two drives, and what went wrong in them."""
-    heads = [f"{mark} {drive.title}" for mark, drive in zip("AB", drives, strict=False)]
-    lines = [f"| | {' | '.join(heads)} |", "|-|" + "-|" * len(heads)]
-    scores = [drive.score for drive in drives]
-    if any(scores):
-        lines += [
-            f"| {name.replace('_', ' ')} | {' | '.join(_value(score, name) for score in scores)} |"
-            for name in SCORE_COLUMNS
-        ]
+    marks = "AB"[: len(drives)]
+    lines = [f"| | {' | '.join(marks)} |", "|-|" + "-|" * len(marks)]
+    lines += [
+        f"| {_SHORT.get(name, name)} | {' | '.join(_value(drive.score, name) for drive in drives)} |"
+        for name in SCORE_COLUMNS
+    ]
     notes = []
-    for mark, drive in zip("AB", drives, strict=False):
+    for mark, drive in zip(marks, drives, strict=True):
         if drive.score is None:
             notes.append(f"{mark}: not scored")
         elif drive.score.blame:
-            notes.append(f"{mark}: {drive.score.blame} ({drive.score.first_violation_time:.1f} s)")
+            notes.append(f"{mark}: {drive.score.blame}")
     return "\n".join(lines) + "\n\n" + "\n\n".join(notes)
 
 

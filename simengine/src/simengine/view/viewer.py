@@ -73,8 +73,8 @@ class Viewer:
         # Even light keeps the colours of boxes what they are.
         server.scene.configure_default_lights(False)
         server.scene.configure_environment_map(None)
-        server.scene.add_light_ambient("/light", intensity=2.2)
-        server.scene.add_light_directional("/sun", intensity=1.2, position=(30.0, 50.0, 100.0))
+        server.scene.add_light_ambient("/light", intensity=1.4)
+        server.scene.add_light_directional("/sun", intensity=0.9, position=(30.0, 50.0, 100.0))
         server.gui.configure_theme(
             control_layout="collapsible", control_width="large", show_logo=False, show_share_button=False
         )
@@ -201,7 +201,7 @@ class Viewer:
         origin = np.append(drives[0].ego[0, :2], 0.0)
         looks = [Look(EGO, -origin, most_splats=self._most_splats)]
         if len(drives) > 1 and _one_world(*drives):
-            looks.append(Look(OTHER_EGO, -origin, surroundings=False, outlined=True))
+            looks.append(Look(OTHER_EGO, -origin, surroundings=False, ghost=True))
         elif len(drives) > 1:
             shift = _neighbour(drives, [seen.stage.scene for seen in images])
             looks.append(Look(OTHER_EGO, shift, most_splats=self._most_splats))
