@@ -47,3 +47,22 @@ def test_turned_colours_equal_old_colours_seen_from_turned_directions(degree):
         sh.basis(directions @ rotation, degree) @ coefficients,
         atol=1e-10,
     )
+
+
+@pytest.mark.parametrize("degree", [0, 1, 2, 3])
+def test_turning_many_is_the_product_with_the_matrix(degree):
+    rng = np.random.default_rng(degree)
+    rotation = rotation_from_quaternion(rng.normal(size=4))
+    coefficients = rng.normal(size=(40, (degree + 1) ** 2, 3)).astype(np.float32)
+    expected = np.einsum("kj,njc->nkc", sh.rotation_matrix(rotation, degree), coefficients)
+    turned = sh.turned(coefficients, rotation)
+    assert turned.dtype == np.float32
+    np.testing.assert_allclose(turned, expected, atol=1e-5)
+    np.testing.assert_allclose(sh.turned(turned, rotation.T), coefficients, atol=1e-5)
+
+
+def test_mirrored_colours_are_seen_from_mirrored_directions():
+    coefficients = np.random.default_rng(0).normal(size=(1, 16, 3))
+    directions = random_directions(30)
+    seen = sh.basis(directions * [1, -1, 1], 3) @ sh.mirrored(coefficients)[0]
+    np.testing.assert_allclose(seen, sh.basis(directions, 3) @ coefficients[0], atol=1e-10)

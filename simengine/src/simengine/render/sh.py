@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from simengine.render.sh_turn import turn_bands
+
 C0 = 0.28209479177387814
 
 
@@ -67,7 +69,8 @@ def turned(sh: np.ndarray, rotation: np.ndarray) -> np.ndarray:
     degree = int(np.sqrt(sh.shape[1])) - 1
     if degree == 0:
         return sh
-    return np.einsum("kj,njc->nkc", rotation_matrix(rotation, degree).astype(np.float32), sh)
+    matrix = rotation_matrix(rotation, degree).astype(np.float32)
+    return turn_bands(np.ascontiguousarray(sh, np.float32), matrix)
 
 
 def rotation_matrix(rotation: np.ndarray, degree: int) -> np.ndarray:
