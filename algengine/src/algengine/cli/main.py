@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from algengine import __version__
-from algengine.cli import cache, compare, export, labels, rare_cases, serve, train, vocabulary
+from algengine.cli import cache, compare, doctor, export, labels, post_train, rare_cases, serve, train, vocabulary
 from simengine.entry import run_command
 
 COMMANDS = {
@@ -18,6 +18,8 @@ COMMANDS = {
     "cache": cache,
     "rare-cases": rare_cases,
     "compare": compare,
+    "post-train": post_train,
+    "doctor": doctor,
 }
 
 
