@@ -20,7 +20,7 @@ from simengine.render.unscented import (
 )
 
 # Columns of a lens view after those of `cpu_projection.View`, whose pose is only looked at for colours.
-_START, _END, _COEFFICIENTS, _FOLD, _STRETCH = 18, 25, 32, 44, 45
+START, END, COEFFICIENTS, FOLD, STRETCH = 18, 25, 32, 44, 45
 LENS_VIEW_SIZE = 46
 _SPLAT_SIZE = 12
 
@@ -36,12 +36,12 @@ def lens_view(
     view = np.empty(LENS_VIEW_SIZE)
     view[:6] = k[0, 0], k[1, 1], k[0, 2], k[1, 2], camera.width_px, camera.height_px
     view[6:VIEW_SIZE] = [*rotation.ravel(), *(-rotation @ center)]
-    view[_START:_END] = [*start[0], *start[1]]
-    view[_END:_COEFFICIENTS] = [*(end[0] if start[0] @ end[0] >= 0.0 else -end[0]), *end[1]]
-    view[_COEFFICIENTS:_FOLD] = [*lens.radial, *lens.tangential, *lens.thin_prism]
+    view[START:END] = [*start[0], *start[1]]
+    view[END:COEFFICIENTS] = [*(end[0] if start[0] @ end[0] >= 0.0 else -end[0]), *end[1]]
+    view[COEFFICIENTS:FOLD] = [*lens.radial, *lens.tangential, *lens.thin_prism]
     far_x = ((0.5 + MARGIN) * camera.width_px + abs(k[0, 2] - 0.5 * camera.width_px)) / k[0, 0]
     far_y = ((0.5 + MARGIN) * camera.height_px + abs(k[1, 2] - 0.5 * camera.height_px)) / k[1, 1]
-    view[_FOLD], view[_STRETCH] = min(lens.fold_radius, 1e9), lens.stretch(float(np.hypot(far_x, far_y)))
+    view[FOLD], view[STRETCH] = min(lens.fold_radius, 1e9), lens.stretch(float(np.hypot(far_x, far_y)))
     return view
 
 
@@ -66,7 +66,7 @@ def _to_camera(v: np.ndarray, share: float, px: float, py: float, pz: float) -> 
 def _through_lens(v: np.ndarray, x: float, y: float) -> tuple[float, float]:
     """Return where a ray of slopes (x, y) lands [px]; one beyond the fold is pulled to it."""
     r2 = x * x + y * y
-    fold = v[_FOLD]
+    fold = v[FOLD]
     if r2 > fold * fold:
         scale = fold / np.sqrt(r2)
         x, y = x * scale, y * scale
@@ -110,12 +110,12 @@ def find_lens_candidates(
     """
     v, index, count = view, np.empty(len(means), np.int32), 0
     width, height = v[4], v[5]
-    per_slope = 2.0 * EXTENT_SIGMAS * max(v[0], v[1]) * v[_STRETCH]
+    per_slope = 2.0 * EXTENT_SIGMAS * max(v[0], v[1]) * v[STRETCH]
     slack = 2.0 * EXTENT_SIGMAS * np.sqrt(EPS_2D) + 2.0
     for i in range(len(means)):
         px, py, pz = np.float64(means[i, 0]), np.float64(means[i, 1]), np.float64(means[i, 2])
         x, y, z = _to_camera(v, 0.5, px, py, pz)
-        if not (NEAR_PLANE <= z <= FAR_PLANE and x * x + y * y < (v[_FOLD] * z) ** 2):
+        if not (NEAR_PLANE <= z <= FAR_PLANE and x * x + y * y < (v[FOLD] * z) ** 2):
             continue
         size = max(scales[i, 0], scales[i, 1], scales[i, 2])
         reach = max(MARGIN * width, MARGIN * height)

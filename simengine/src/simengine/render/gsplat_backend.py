@@ -1,8 +1,9 @@
-"""Rendering on a CUDA device through gsplat; the only module of the simulator that imports torch."""
+"""Rendering on a CUDA device through gsplat."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -10,39 +11,43 @@ import numpy as np
 
 from simengine.datatypes.camera import CameraCalibration
 from simengine.errors import RenderBackendError
-from simengine.geometry.se3 import invert
-from simengine.render.backend import (
-    EPS_2D,
-    FAR_PLANE,
-    NEAR_PLANE,
-    TILE_PX,
-    RenderedRig,
-    as_parts,
-    check_request,
-)
+from simengine.render.backend import RenderedRig, RigRequest, check_rig
+from simengine.render.distortion import Warp
 from simengine.render.gaussians import FlatGaussians
+from simengine.render.gsplat_raster import GsplatRaster, View
+from simengine.render.lens_plan import LensPlanner
+from simengine.render.torch_warp import warp_colors, warp_depth
 
 if TYPE_CHECKING:
     import torch
 
 _FIELDS = ("means", "quats", "scales", "opacities", "sh")
 _REMEDY = "install simengine[gpu] on a machine with a CUDA device, or choose the cpu backend"
+_MAX_IMAGES = 64
+"""Images drawn in one go; more need memory for little speed."""
 
 
 class GsplatBackend:
-    """Draws all cameras of one size in one batched call.
+    """Draws all cameras of one size, of all scenes asked for together, in one batched call.
 
     Sets of Gaussians that were seen before stay on the device for as long as the caller keeps them.
+
+    Args:
+        device: where to draw.
+        kernels: what has gsplat's functions; None takes gsplat itself, which needs a CUDA device.
     """
 
     name = "gsplat"
 
-    def __init__(self, device: str = "cuda") -> None:
-        self._torch, self._rasterization = _import()
-        if not self._torch.cuda.is_available():
+    def __init__(self, device: str = "cuda", kernels: Any = None) -> None:
+        self._torch, self._kernels = _import(kernels)
+        if kernels is None and not self._torch.cuda.is_available():
             raise RenderBackendError(f"the gsplat backend found no CUDA device, expected one: {_REMEDY}")
         self._device = self._torch.device(device)
+        self._raster = GsplatRaster(self._torch, self._kernels, self._device)
+        self._planner = LensPlanner()
         self._on_device: WeakKeyDictionary[FlatGaussians, dict[str, Any]] = WeakKeyDictionary()
+        self._warps: WeakKeyDictionary[Warp, Any] = WeakKeyDictionary()
 
     def render(
         self,
@@ -52,9 +57,7 @@ class GsplatBackend:
         want_depth: bool = False,
     ) -> RenderedRig:
         """Return one image per camera in host memory; see `RenderBackend.render`."""
-        rgb, depth = self.render_tensors(gaussians, cameras, world_from_cam, want_depth)
-        images = self._to_host(rgb)
-        return RenderedRig(images, self._to_host(depth) if depth is not None else None)
+        return self.render_many([RigRequest(gaussians, cameras, world_from_cam, want_depth=want_depth)])[0]
 
     def render_tensors(
         self,
@@ -64,98 +67,120 @@ class GsplatBackend:
         want_depth: bool = False,
     ) -> tuple[list[torch.Tensor], list[torch.Tensor] | None]:
         """Return images (H, W, 3) uint8 and depths (H, W) float32 as tensors that stay on the device."""
-        check_request(cameras, world_from_cam)
-        torch = self._torch
-        scene = self._joined(as_parts(gaussians))
-        rgb: list[Any] = [None] * len(cameras)
-        depth: list[Any] = [None] * len(cameras)
-        by_size: dict[tuple[int, int], list[int]] = {}
-        for k, camera in enumerate(cameras):
-            by_size.setdefault((camera.width_px, camera.height_px), []).append(k)
-        with torch.inference_mode():
-            for (width, height), members in by_size.items():
-                drawn = self._draw(
-                    scene, [cameras[k] for k in members], world_from_cam[members], width, height, want_depth
-                )
-                bytes_ = drawn[..., :3].clamp_(0.0, 1.0).mul(255.0).add_(0.5).to(torch.uint8)
-                for row, k in enumerate(members):
-                    rgb[k] = bytes_[row]
-                    depth[k] = drawn[row, ..., 3] if want_depth else None
-        return rgb, depth if want_depth else None
+        request = RigRequest(gaussians, cameras, world_from_cam, want_depth=want_depth, on_device=True)
+        (rig,) = self.render_many([request])
+        return list(rig.rgb), None if rig.depth is None else list(rig.depth)
 
-    def _draw(
-        self,
-        scene: dict[str, Any],
-        cameras: Sequence[CameraCalibration],
-        world_from_cam: np.ndarray,
-        width: int,
-        height: int,
-        want_depth: bool,
-    ) -> torch.Tensor:
-        """Return colours (C, H, W, 3), or with depth (C, H, W, 4), of cameras of one size."""
-        torch = self._torch
-        if not len(scene["means"]):
-            return torch.zeros((len(cameras), height, width, 4 if want_depth else 3), device=self._device)
-        drawn, _, _ = self._rasterization(
-            means=scene["means"],
-            quats=scene["quats"],
-            scales=scene["scales"],
-            opacities=scene["opacities"],
-            colors=scene["sh"],
-            viewmats=self._upload(invert(world_from_cam)),
-            Ks=self._upload(np.stack([camera.intrinsic for camera in cameras])),
-            width=width,
-            height=height,
-            near_plane=NEAR_PLANE,
-            far_plane=FAR_PLANE,
-            eps2d=EPS_2D,
-            sh_degree=int(np.sqrt(scene["sh"].shape[1])) - 1,
-            packed=True,
-            tile_size=TILE_PX,
-            render_mode="RGB+ED" if want_depth else "RGB",
-            rasterize_mode="antialiased",
-        )
-        return drawn
-
-    def _upload(self, array: np.ndarray) -> torch.Tensor:
-        return self._torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)).to(self._device)
-
-    def _joined(self, parts: Sequence[FlatGaussians]) -> dict[str, Any]:
-        """Return all parts as one set of tensors; colours are zero-padded to the highest degree."""
-        torch = self._torch
-        tensors = [self._remembered(part) for part in parts]
-        if len(tensors) == 1:
-            return tensors[0]
-        bands = max((t["sh"].shape[1] for t in tensors), default=1)
-        padded = [
-            {**t, "sh": torch.nn.functional.pad(t["sh"], (0, 0, 0, bands - t["sh"].shape[1]))}
-            for t in tensors
+    def render_many(self, requests: Sequence[RigRequest]) -> list[RenderedRig]:
+        """Return the images of several rigs; see `RenderBackend.render_many`."""
+        with self._torch.no_grad():
+            rigs = self._drawn(requests)
+        to_host = [
+            tensor
+            for request, rig in zip(requests, rigs, strict=True)
+            if not request.on_device
+            for tensor in (*rig.rgb, *(rig.depth or ()))
         ]
-        return {name: torch.cat([t[name] for t in padded]) for name in _FIELDS}
+        arrays = iter(self._to_host(to_host))
+        return [
+            rig
+            if request.on_device
+            else replace(
+                rig,
+                rgb=tuple(next(arrays) for _ in rig.rgb),
+                depth=None if rig.depth is None else tuple(next(arrays) for _ in rig.depth),
+            )
+            for request, rig in zip(requests, rigs, strict=True)
+        ]
+
+    def _drawn(self, requests: Sequence[RigRequest]) -> list[RenderedRig]:
+        """Return the images of all requests as tensors."""
+        views: list[View] = []
+        wants: list[bool] = []
+        for request in requests:
+            check_rig(request)
+            parts = tuple(self._remembered(part) for part in request.parts)
+            plan = self._planner.plan(request.cameras, request.lens, request.is_rolling)
+            for k, drawn in enumerate(plan):
+                end = request.end_pose(k) if drawn.native else None
+                views.append(View(parts, drawn, request.world_from_cam[k], end))
+                wants.append(request.want_depth)
+        images = iter(self._images(views, wants))
+        rigs = []
+        for request in requests:
+            mine = [next(images) for _ in request.cameras]
+            depth = tuple(depth for _, depth in mine) if request.want_depth else None
+            rigs.append(RenderedRig(tuple(rgb for rgb, _ in mine), depth))
+        return rigs
+
+    def _images(self, views: Sequence[View], wants: Sequence[bool]) -> list[tuple[Any, Any]]:
+        """Return image (H, W, 3) uint8 and depth (H, W) or None of every view."""
+        images: list[Any] = [None] * len(views)
+        by_size: dict[tuple[int, int], list[int]] = {}
+        for k, view in enumerate(views):
+            size = view.drawn.camera.width_px, view.drawn.camera.height_px
+            by_size.setdefault(size, []).append(k)
+        for (width, height), members in by_size.items():
+            for at in range(0, len(members), _MAX_IMAGES):
+                batch = members[at : at + _MAX_IMAGES]
+                want_depth = any(wants[k] for k in batch)
+                drawn = self._raster.draw([views[k] for k in batch], width, height, want_depth)
+                whole = None
+                if not any(views[k].drawn.warp for k in batch):
+                    whole = self._bytes(drawn[..., :3])
+                for row, k in enumerate(batch):
+                    warp = views[k].drawn.warp
+                    colors = None if warp is None else self._warped(drawn[row, ..., :3], warp)
+                    rgb = (
+                        whole[row]
+                        if whole is not None
+                        else self._bytes(drawn[row, ..., :3] if colors is None else colors)
+                    )
+                    images[k] = rgb, self._depth(drawn[row, ..., 3], warp) if wants[k] else None
+        return images
+
+    def _bytes(self, colors: torch.Tensor) -> torch.Tensor:
+        return colors.clamp(0.0, 1.0).mul_(255.0).add_(0.5).to(self._torch.uint8)
+
+    def _warped(self, colors: torch.Tensor, warp: Warp) -> torch.Tensor:
+        return warp_colors(self._torch, colors.clamp(max=1.0), self._places(warp), warp.supersample)
+
+    def _depth(self, depth: torch.Tensor, warp: Warp | None) -> torch.Tensor:
+        return depth if warp is None else warp_depth(self._torch, depth, self._places(warp))
+
+    def _places(self, warp: Warp) -> torch.Tensor:
+        """Return the places that a warp looks at, uploaded at its first use."""
+        if warp not in self._warps:
+            self._warps[warp] = self._raster.upload(warp.source_px)
+        return self._warps[warp]
 
     def _remembered(self, part: FlatGaussians) -> dict[str, Any]:
         """Return the tensors of one set, uploaded at its first use."""
         if part not in self._on_device:
-            self._on_device[part] = {name: self._upload(getattr(part, name)) for name in _FIELDS}
+            self._on_device[part] = {name: self._raster.upload(getattr(part, name)) for name in _FIELDS}
         return self._on_device[part]
 
-    def _to_host(self, tensors: list[torch.Tensor]) -> tuple[np.ndarray, ...]:
+    def _to_host(self, tensors: list[torch.Tensor]) -> list[np.ndarray]:
         """Return tensors as arrays, copied together through pinned memory."""
         torch = self._torch
+        if self._device.type != "cuda":
+            return [tensor.numpy() for tensor in tensors]
         hosts = [torch.empty(t.shape, dtype=t.dtype, pin_memory=True) for t in tensors]
         for host, tensor in zip(hosts, tensors, strict=True):
             host.copy_(tensor, non_blocking=True)
         torch.cuda.synchronize(self._device)
-        return tuple(host.numpy() for host in hosts)
+        return [host.numpy() for host in hosts]
 
 
-def _import() -> tuple[Any, Any]:
-    """Return torch and gsplat's `rasterization`, or explain what is missing."""
+def _import(kernels: Any) -> tuple[Any, Any]:
+    """Return torch and gsplat, or explain what is missing."""
     try:
         import torch
-        from gsplat import rasterization
+
+        if kernels is None:
+            import gsplat as kernels
     except ImportError as error:
         raise RenderBackendError(
             f"the gsplat backend cannot import {error.name or error}, expected torch with CUDA and gsplat: {_REMEDY}"
         ) from error
-    return torch, rasterization
+    return torch, kernels

@@ -1,0 +1,216 @@
+"""Projection through real lenses and rolling shutters in torch, on any device; `reference_lens` is the obvious version.
+
+gsplat has an unscented projection of its own, which drops whatever touches the outside of the image or a part where
+the lens shrinks by a fifth. This one follows the rules of `unscented` and keeps only what is visible.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from simengine.render.backend import EPS_2D, EXTENT_SIGMAS, FAR_PLANE, MIN_ALPHA, NEAR_PLANE
+from simengine.render.cpu_lens import COEFFICIENTS, END, FOLD, START, STRETCH
+from simengine.render.unscented import (
+    CENTER_WEIGHT,
+    MARGIN,
+    MIN_DEPTH_SHARE,
+    SHUTTER_ITERATIONS,
+    SPREAD,
+    WEIGHT,
+)
+
+if TYPE_CHECKING:
+    import torch
+
+    Point = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """M Gaussians on the images of some cameras; tensors.
+
+    Attributes:
+        camera: (M,) int64 camera.
+        row: (M,) int64 row in the scene.
+        center_px: (M, 2).
+        radius_px: (M, 2) int32.
+        depth: (M,).
+        conic: (M, 3) inverse covariance xx, xy, yy.
+        opacity: (M,) after compensation.
+    """
+
+    camera: torch.Tensor
+    row: torch.Tensor
+    center_px: torch.Tensor
+    radius_px: torch.Tensor
+    depth: torch.Tensor
+    conic: torch.Tensor
+    opacity: torch.Tensor
+
+
+class LensProjection:
+    """Projects scenes onto C cameras of one size.
+
+    Args:
+        torch: the module.
+        views: (C, 46) float32 rows of `cpu_lens.lens_view`.
+        width_px: image width.
+        height_px: image height.
+        rolling: whether the cameras move while their rows are read.
+    """
+
+    def __init__(self, torch: Any, views: torch.Tensor, width_px: int, height_px: int, rolling: bool) -> None:
+        self._torch, self._views, self._rolling = torch, views, rolling
+        self._width, self._height = float(width_px), float(height_px)
+        center = 0.5 * (views[:, START + 4 : START + 7] + views[:, END + 4 : END + 7])
+        self._mid = torch.cat([views[:, 6:15], center], dim=1)
+        # Most lenses leave most coefficients at zero, and work on zeros can be saved.
+        self._used = (views[:, COEFFICIENTS:FOLD] != 0.0).any(0).tolist()
+        self._folds = bool((views[:, FOLD] < 100.0).any())
+
+    def __call__(self, scene: dict[str, torch.Tensor]) -> Seen:
+        """Return what the cameras see of `means` (N, 3), `quats` (N, 4), `scales` (N, 3) and `opacities` (N,)."""
+        torch = self._torch
+        every = torch.arange(len(self._views), device=self._views.device)
+        camera, row = self._candidates(scene, every).nonzero().unbind(1)
+        mean = scene["means"][row]
+        steps = _axes(torch, scene["quats"][row]) * (SPREAD * scene["scales"][row])[:, None, :]
+        steps = torch.cat([torch.zeros_like(mean)[..., None], steps, -steps], dim=2)  # (M, 3, 7)
+        points = (mean[..., None] + steps).unbind(1)
+        depth = self._to_camera(mean[..., None].unbind(1), camera)[2][:, 0]
+        u, w = self._land(points, camera, MIN_DEPTH_SHARE * depth[:, None])
+        du, dw = u[:, 1:] - u[:, :1], w[:, 1:] - w[:, :1]
+        shift_x, shift_y = WEIGHT * du.sum(1), WEIGHT * dw.sum(1)
+        xx = WEIGHT * (du * du).sum(1) + CENTER_WEIGHT * shift_x * shift_x
+        xy = WEIGHT * (du * dw).sum(1) + CENTER_WEIGHT * shift_x * shift_y
+        yy = WEIGHT * (dw * dw).sum(1) + CENTER_WEIGHT * shift_y * shift_y
+        inside = self._within(u[:, 0], w[:, 0], MARGIN * self._width, MARGIN * self._height)
+        center = torch.stack([u[:, 0] + shift_x, w[:, 0] + shift_y], dim=1)
+        return self._visible(
+            Seen(camera, row, center, center, depth, center, scene["opacities"][row]), xx, xy, yy, inside
+        )
+
+    def _candidates(self, scene: dict[str, torch.Tensor], camera: torch.Tensor) -> torch.Tensor:
+        """Return (C, N) whether a Gaussian may touch an image, by twice the radius of a linear projection."""
+        torch, views = self._torch, self._views
+        point = scene["means"].T[:, None].unbind(0)
+        x, y, z = self._to_camera(point, camera)
+        slope2 = (x * x + y * y) / (z * z)
+        u, w = self._through_lens(x / z, y / z, camera)
+        size = scene["scales"].amax(1)[None]
+        slack = 2.0 * EXTENT_SIGMAS * EPS_2D**0.5 + 2.0
+        per_slope = 2.0 * EXTENT_SIGMAS * views[:, :2].amax(1) * views[:, STRETCH]
+        limit = MARGIN * max(self._width, self._height)
+        reach = (per_slope[:, None] * size * (1.0 + slope2) / z + slack).clamp(max=limit)
+        reach = torch.where(z > 2.0 * size, reach, limit)
+        if self._rolling:
+            start = torch.zeros((len(camera), 1), device=z.device)
+            x0, y0, z0 = self._at_row(point, camera, start)
+            z0 = z0.clamp(min=NEAR_PLANE)
+            u0, w0 = self._through_lens(x0 / z0, y0 / z0, camera)
+            reach = reach + 2.0 * torch.maximum((u0 - u).abs(), (w0 - w).abs()) + slack
+        seen = (z >= NEAR_PLANE) & (z <= FAR_PLANE) & (slope2 < views[:, FOLD, None] ** 2)
+        return seen & self._within(u, w, reach, reach)
+
+    def _within(self, u: torch.Tensor, w: torch.Tensor, reach_x: Any, reach_y: Any) -> torch.Tensor:
+        """Return whether places lie in the image or at most so far beside it."""
+        inside = (u + reach_x > 0.0) & (u - reach_x < self._width)
+        return inside & (w + reach_y > 0.0) & (w - reach_y < self._height)
+
+    def _to_camera(self, point: Point, camera: torch.Tensor) -> Point:
+        """Return world points in the frame that each camera has in the middle of the read-out."""
+        m = [self._mid[:, k][camera][:, None] for k in range(12)]
+        x, y, z = (point[i] - m[9 + i] for i in range(3))
+        return tuple(m[i] * x + m[i + 1] * y + m[i + 2] * z for i in (0, 3, 6))
+
+    def _at_row(self, point: Point, camera: torch.Tensor, share: torch.Tensor) -> Point:
+        """Return world points in the frame that each camera has at `share` of the read-out."""
+        start, end = ([self._views[:, at + k][camera][:, None] for k in range(7)] for at in (START, END))
+        qw, qx, qy, qz, *center = (a + share * (b - a) for a, b in zip(start, end, strict=True))
+        px, py, pz = (point[i] - center[i] for i in range(3))
+        norm = 2.0 / (qw * qw + qx * qx + qy * qy + qz * qz)
+        cx, cy, cz = qy * pz - qz * py + qw * px, qz * px - qx * pz + qw * py, qx * py - qy * px + qw * pz
+        x, y, z = qy * cz - qz * cy, qz * cx - qx * cz, qx * cy - qy * cx
+        return px + norm * x, py + norm * y, pz + norm * z
+
+    def _land(
+        self, point: Point, camera: torch.Tensor, min_depth: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return where world points land [px], each seen when its row is read, at least `min_depth` away."""
+        torch = self._torch
+        x, y, z = self._to_camera(point, camera)
+        z = torch.maximum(z, min_depth)
+        u, w = self._through_lens(x / z, y / z, camera)
+        for _ in range(SHUTTER_ITERATIONS if self._rolling else 0):
+            share = (w / self._height).clamp(-MARGIN, 1.0 + MARGIN)
+            x, y, z = self._at_row(point, camera, share)
+            z = torch.maximum(z, min_depth)
+            u, w = self._through_lens(x / z, y / z, camera)
+        return u, w
+
+    def _through_lens(
+        self, x: torch.Tensor, y: torch.Tensor, camera: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return where rays of slopes (x, y) land [px]; those beyond the fold are pulled to it."""
+        views, used = self._views, self._used
+
+        def column(k: int) -> torch.Tensor:
+            return views[:, k][camera][:, None]
+
+        def series(first: int) -> torch.Tensor:
+            k1, k2, k3 = (column(COEFFICIENTS + first + i) for i in range(3))
+            return 1.0 + r2 * (k1 + r2 * (k2 + r2 * k3))
+
+        r2 = x * x + y * y
+        if self._folds:
+            scale = (column(FOLD) / r2.sqrt()).clamp(max=1.0)
+            x, y, r2 = x * scale, y * scale, r2 * scale * scale
+        u, w = x, y
+        if any(used[:6]):
+            radial = series(0) / series(3) if any(used[3:6]) else series(0)
+            u, w = x * radial, y * radial
+        if any(used[6:8]):
+            p1, p2 = column(COEFFICIENTS + 6), column(COEFFICIENTS + 7)
+            u = u + 2.0 * p1 * x * y + p2 * (r2 + 2.0 * x * x)
+            w = w + p1 * (r2 + 2.0 * y * y) + 2.0 * p2 * x * y
+        if any(used[8:]):
+            s1, s2, s3, s4 = (column(COEFFICIENTS + 8 + i) for i in range(4))
+            u, w = u + r2 * (s1 + r2 * s2), w + r2 * (s3 + r2 * s4)
+        return column(0) * u + column(2), column(1) * w + column(3)
+
+    def _visible(
+        self, seen: Seen, xx: torch.Tensor, xy: torch.Tensor, yy: torch.Tensor, inside: torch.Tensor
+    ) -> Seen:
+        """Return those of `seen` that can touch the image, with radii, conics and compensated opacities."""
+        torch = self._torch
+        sharp = xx * yy - xy * xy
+        xx, yy = xx + EPS_2D, yy + EPS_2D
+        blurred = xx * yy - xy * xy
+        opacity = seen.opacity * (sharp / blurred).clamp(min=0.0).sqrt()
+        extent = (2.0 * (opacity / MIN_ALPHA).clamp(min=1.0).log()).sqrt().clamp(max=EXTENT_SIGMAS)
+        radius = (extent[:, None] * torch.stack([xx, yy], dim=1).sqrt()).ceil()
+        u, w = seen.center_px.unbind(1)
+        kept = (inside & (blurred > 0.0) & (opacity >= MIN_ALPHA)) & self._within(u, w, *radius.unbind(1))
+        kept = kept.nonzero()[:, 0]
+        conic = torch.stack([yy, -xy, xx], dim=1) / blurred[:, None]
+        return Seen(
+            seen.camera[kept],
+            seen.row[kept],
+            seen.center_px[kept],
+            radius[kept].to(torch.int32),
+            seen.depth[kept],
+            conic[kept],
+            opacity[kept],
+        )
+
+
+def _axes(torch: Any, quats: torch.Tensor) -> torch.Tensor:
+    """Return rotation matrices (M, 3, 3) of wxyz quaternions (M, 4), whose columns are the axes of Gaussians."""
+    w, x, y, z = (quats / quats.norm(dim=1, keepdim=True)).unbind(1)
+    rows = [
+        1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y),
+        2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
+        2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y),
+    ]  # fmt: skip
+    return torch.stack(rows, dim=1).reshape(-1, 3, 3)
