@@ -1,21 +1,37 @@
+from pathlib import Path
+
 import pytest
+import torch
 
 from algengine import registry
-from algengine.engine.configs import config_folders, find_config, load_config
+from algengine.engine.configs import config_folders, config_names, find_config, load_config
 from simengine.errors import ConfigError
 
 pytestmark = pytest.mark.mm
 
-NAMES = sorted({p.stem for folder in config_folders() for p in folder.glob("*.py")})
+SHARES = (13, 25, 50, 60, 70, 80, 90, 100)
+FULL_SIZE = [
+    *(f"worldengine/e2e_vadv2_{share}pct" for share in SHARES),
+    "navformer/e2e_vadv2",
+    "navformer/e2e_hydramdp",
+    "simscale/e2e_vadv2_simscale_co_train_pdm_1round_8epoch",
+    "simscale/e2e_vadv2_simscale_finetune_pdm_1round_8epoch",
+]
 
 
-def test_there_are_configs():
-    assert "vadv2_demo" in NAMES
+def test_the_original_names_are_there():
+    assert {"vadv2_demo", *FULL_SIZE} <= set(config_names())
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_config_builds_its_model(name):
-    config = load_config(name)
+def test_experiments_are_short():
+    for folder in config_folders():
+        for path in folder.rglob("*.py"):
+            if "_base_" not in path.parts:
+                assert len(path.read_text().splitlines()) <= 40, path
+
+
+def test_the_demo_config_builds_its_model():
+    config = load_config("vadv2_demo")
     model = registry.MODELS.build(config.model)
     cameras = config.train_dataloader.dataset.cameras
     assert len(model.bev_encoder.camera_code) == len(cameras)
@@ -24,13 +40,48 @@ def test_every_config_builds_its_model(name):
     assert grid.cell / labels.cell == model.bev_head.upsample
 
 
+@pytest.mark.parametrize("name", FULL_SIZE)
+def test_full_size_configs_build(name):
+    config = load_config(name)
+    with torch.device("meta"):
+        model = registry.MODELS.build(config.model.to_dict())
+    data = config.train_dataloader.dataset
+    assert len(model.bev_encoder.camera_code) == len(data.cameras)
+    assert (model.bev_encoder.grid.rows, model.bev_encoder.grid.cols) == (200, 200)
+    assert tuple(data.image_size) == model.image_size
+    assert data.num_poses == model.head.vocabulary.shape[1]
+    assert data.type == "OpenSceneDataset"
+    assert (model.head.sub_scores is not None) == ("hydramdp" in name or "simscale" in name)
+
+
+@pytest.mark.parametrize("share", SHARES)
+def test_shares_of_navtrain_differ_in_their_split_only(share):
+    config, whole = (
+        load_config(f"worldengine/e2e_vadv2_{share}pct"),
+        load_config("worldengine/e2e_vadv2_100pct"),
+    )
+    expected = "navtrain.yaml" if share == 100 else f"navtrain_{share}pct.yaml"
+    assert Path(config.train_dataloader.dataset.nav_filter_path).name == expected
+    config.train_dataloader.dataset.nav_filter_path = whole.train_dataloader.dataset.nav_filter_path
+    assert config.to_dict() == whole.to_dict()
+
+
+def test_optimizer_trains_what_is_not_frozen():
+    config = load_config("simscale/e2e_vadv2_simscale_finetune_pdm_1round_8epoch")
+    with torch.device("meta"):
+        model = registry.MODELS.build(config.model.to_dict())
+    parts = {name.split(".")[0] for name, p in model.named_parameters() if p.requires_grad}
+    assert parts == {"head"}
+
+
 def test_overrides_apply_and_unknown_keys_are_errors(tmp_path):
     config = load_config("vadv2_demo", ["train_cfg.max_epochs=3", "custom_hooks.0.path=a.npy"])
     assert config.train_cfg.max_epochs == 3
     assert config.custom_hooks[0].path == "a.npy"
+    assert load_config("worldengine/e2e_vadv2_50pct", ["model.compat=True"]).model.compat is True
     with pytest.raises(ConfigError, match="existing key"):
         load_config("vadv2_demo", ["train_cfg.epochs=3"])
-    with pytest.raises(ConfigError, match="expected a path or one of"):
+    with pytest.raises(ConfigError, match="expected a path or one of .*worldengine/e2e_vadv2_50pct"):
         find_config("vadv3")
     broken = tmp_path / "broken.py"
     broken.write_text("a = b\n")

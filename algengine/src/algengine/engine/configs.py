@@ -30,8 +30,13 @@ def find_config(name: str) -> Path:
         candidate = folder / f"{name.removesuffix('.py')}.py"
         if candidate.is_file():
             return candidate
-    known = sorted({path.stem for folder in config_folders() for path in folder.glob("*.py")})
-    raise ConfigError(f"there is no config {name!r}, expected a path or one of {', '.join(known)}")
+    raise ConfigError(f"there is no config {name!r}, expected a path or one of {', '.join(config_names())}")
+
+
+def config_names() -> list[str]:
+    """Return the names of all configs that can be run, without `.py`; those in `_base_` are only parts."""
+    found = {path.relative_to(folder) for folder in config_folders() for path in folder.rglob("*.py")}
+    return sorted(path.with_suffix("").as_posix() for path in found if "_base_" not in path.parts)
 
 
 def load_config(name: str, options: Sequence[str] = ()) -> Config:

@@ -1,7 +1,7 @@
 """The ego status embedding of the published planner, for its weights; `ego_status` is the one to train with.
 
 Steps are embedded one by one and max-pooled, so their order is lost, and the present step is multiplied by zero before
-that, so it never counts (reference: algengine.md 1.7, 10.1).
+that, so it never counts.
 """
 
 from __future__ import annotations

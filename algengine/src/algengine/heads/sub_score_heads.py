@@ -51,7 +51,7 @@ class SubScoreHeads(nn.ModuleDict):
 def combine_scores(imitation: Tensor, sub_scores: dict[str, Tensor]) -> Tensor:
     """Return the scores (B, K) that rank plans, higher is better.
 
-    `0.05 log p + 0.5 log NC + 0.5 log DAC + 8 log(5 TTC + 2 C + 5 EP)` (reference: algengine.md 1.9), in a form that
+    `0.05 log p + 0.5 log NC + 0.5 log DAC + 8 log(5 TTC + 2 C + 5 EP)`, as published, in a form that
     stays finite where the published one takes the log of zero.
 
     Args:

@@ -15,7 +15,7 @@ SUB_SCORE_WEIGHTS = {
     "comfort": 1.0,
     "ego_progress": 1.0,
 }
-"""Weight of each term (reference: algengine.md 2.2)."""
+"""Weight of each term, as published."""
 
 
 def distill_sub_scores(

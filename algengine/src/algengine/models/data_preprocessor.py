@@ -9,6 +9,7 @@ from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 from torch.nn import functional
 
+from algengine.models.grid_mask import grid_mask
 from algengine.registry import MODELS
 
 
@@ -17,10 +18,12 @@ class PlanningDataPreprocessor(BaseDataPreprocessor):
     """Stacks samples, copies them to the device as bytes, then normalises and pads the images.
 
     Args:
-        mean: RGB mean in [0, 255].
-        std: RGB standard deviation in [0, 255].
+        mean: mean of each channel in [0, 255].
+        std: standard deviation of each channel in [0, 255].
         pad_divisor: images are padded at the right and the bottom to multiples of this [px].
         brightness: training only: each clip's images are scaled by a factor in 1 +- this.
+        bgr: whether channels are turned from RGB to BGR first, as Caffe's weights expect.
+        grid_mask: training only: probability of holes in the last frame of the clips, see `grid_mask.py`.
     """
 
     def __init__(
@@ -29,10 +32,13 @@ class PlanningDataPreprocessor(BaseDataPreprocessor):
         std: Sequence[float] = (58.395, 57.12, 57.375),
         pad_divisor: int = 32,
         brightness: float = 0.0,
+        bgr: bool = False,
+        grid_mask: float = 0.0,
     ) -> None:
         super().__init__(non_blocking=True)
         self.pad_divisor = pad_divisor
         self.brightness = brightness
+        self.bgr, self.grid_mask = bgr, grid_mask
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
 
@@ -48,10 +54,15 @@ class PlanningDataPreprocessor(BaseDataPreprocessor):
         }
         inputs = self.cast_data(inputs)
         inputs["images"] = self.normalize(inputs["images"], training)
+        if training and self.grid_mask > 0 and float(torch.rand(())) < self.grid_mask:
+            last = inputs["images"][:, -1]
+            last *= grid_mask(*last.shape[-2:], last.device)
         return {"inputs": inputs, "data_samples": self.cast_data(data.get("data_samples"))}
 
     def normalize(self, images: Tensor, training: bool = False) -> Tensor:
         """Return images (..., H', W', 3) uint8 as (..., 3, H, W) float with padding on the right and the bottom."""
+        if self.bgr:
+            images = images.flip(-1)
         images = images.movedim(-1, -3).float()
         if training and self.brightness > 0:
             factor = 1 + self.brightness * (2 * torch.rand(len(images), device=images.device) - 1)

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor
 
+from algengine.checkpoints.original import adopt_original
 from algengine.heads.sub_score_heads import SUB_SCORES
 from algengine.models.bev.can_bus import can_bus_from_motion
 from algengine.models.bev.projection import CameraRig, CameraViews
@@ -31,10 +32,10 @@ _STATUS = ("history", "velocity", "acceleration", "command", "history_valid")
 class VADv2(Base3DDetector):
     """Image backbone, neck, bird's-eye-view encoder and trajectory scoring head.
 
-    A clip is encoded frame by frame, each map feeding the next; no frame is encoded twice. With `supervised="all"` every
-    frame is supervised, and the planner learns to drive with any length of memory, as it must at the start of a rollout.
-    With `supervised="last"` only the last frame is, and those before it are encoded as at inference, which takes a
-    fraction of the memory.
+    A clip is encoded frame by frame, each map feeding the next; no frame is encoded twice. With `supervised="all"`
+    every frame is supervised, and the planner learns to drive with any length of memory, as it must at the start of a
+    rollout. With `supervised="last"` only the last frame is, and those before it are encoded as at inference, which
+    takes a fraction of the memory.
 
     A head with sub-scores makes it HydraMDP.
 
@@ -87,6 +88,7 @@ class VADv2(Base3DDetector):
         self.autocast = autocast
         for name in self.frozen:
             self.get_submodule(name).requires_grad_(False)
+        self.register_load_state_dict_pre_hook(adopt_original)
 
     def train(self, mode: bool = True) -> VADv2:
         """Switch modes as usual; frozen parts stay in evaluation mode, except that `compat` lets statistics drift."""

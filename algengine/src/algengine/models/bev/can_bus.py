@@ -2,7 +2,7 @@
 
 Slots: 0-2 displacement since the previous frame [m], 3-6 rotation since then (quaternion wxyz), 7-9 acceleration
 [m/s^2], 10-12 velocity [m/s], 13-15 angular rate [rad/s], 16 turn since the previous frame [rad], 17 the same [deg]
-(reference: algengine.md 1.2).
+As in the published planner.
 """
 
 from __future__ import annotations

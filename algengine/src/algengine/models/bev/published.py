@@ -1,4 +1,4 @@
-"""Arithmetic of the published encoder that ours replaces, for its weights (reference: algengine.md 1.5, 1.6, 10.4)."""
+"""Arithmetic of the published encoder that ours replaces, for its weights."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The Fourier code of the published planner, for its weights; `position_code` is the one to train with.
 
-It codes raw metres with waves of 2 pi / (1, 2, ... 32) metres and no plain coordinate, so places 2 pi metres apart share a
-code (reference: algengine.md 1.7).
+It codes raw metres with waves of 2 pi / (1, 2, ... 32) metres and no plain coordinate, so places 2 pi metres apart
+share a code.
 """
 
 from __future__ import annotations

@@ -1,0 +1,16 @@
+# What all recipes share. Runs are made as docs/post_training.md says; every recipe states only what differs.
+common = 'data/alg_engine/post_training/common_train_log'
+rare = 'data/alg_engine/post_training/rare_train_log'
+rollout = 'data/alg_engine/post_training/rare_train_rollout'
+
+cache = dict(root='data/alg_engine/features', dtype='float16')
+adapters = dict(rank=16, alpha=16.0)
+schedule = dict(steps=0, epochs=8, batch_size=16, lr=2e-4, warmup=50, seed=0)
+objective = dict(
+    type='expectation',
+    baseline='reference',
+    kl='policy_reference',
+    kl_weight=0.05,
+    entropy_weight=0.0,
+    imitation_weight=0.1)
+data = dict(common=[common], rare=[], rollouts=[], failures=[], filter='v1', normal_ratio=1.0, seed=0)
