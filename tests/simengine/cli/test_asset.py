@@ -51,7 +51,7 @@ def test_convert_and_back(checkpoint, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("target", "options", "sentence"),
     [
-        ("a.ckpt", [], ".ckpt is only read, expected .npz or .ply"),
+        ("a.ckpt", ["--node", "x"], "a .ckpt holds all nodes"),
         ("a.splat", [], "ends in '.splat', expected one of .ckpt, .ply, .npz"),
         ("a.npz", ["--node", "x"], "holds all nodes"),
         ("a.ply", ["--node", "x"], "nothing to write for node 'x'"),

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     check.add_argument("files", type=Path, nargs="+", metavar="FILE", help=f"{endings}, or an asset's folder")
     convert = verbs.add_parser("convert", help="write an asset in another format")
     convert.add_argument("source", type=Path, metavar="FROM", help=f"{endings}, or an asset's folder")
-    convert.add_argument("target", type=Path, metavar="TO", help=".npz or .ply")
+    convert.add_argument("target", type=Path, metavar="TO", help=endings)
     convert.add_argument(
         "--node", default=None, metavar="NAME", help="write only this node, in its frame (.ply)"
     )

@@ -9,6 +9,7 @@ from simengine.errors import AssetError
 from simengine.render.assets.asset import Asset
 from simengine.render.assets.compact import read_compact, write_compact
 from simengine.render.assets.mtgs import read_checkpoint
+from simengine.render.assets.mtgs_writer import write_checkpoint
 from simengine.render.assets.ply import read_ply, write_ply
 
 READERS: dict[str, Callable[[Path], Asset]] = {
@@ -16,6 +17,7 @@ READERS: dict[str, Callable[[Path], Asset]] = {
     ".ply": read_ply,
     ".npz": read_compact,
 }
+_WHOLE: dict[str, Callable[[Path, Asset], None]] = {".ckpt": write_checkpoint, ".npz": write_compact}
 _VARIANT = 4
 """Length of a suffix `-NNN` that tells variants of one scenario apart; they share an asset."""
 
@@ -38,7 +40,7 @@ def read_asset(path: Path) -> Asset:
 
 
 def write_asset(path: Path, asset: Asset, node: str | None = None) -> str:
-    """Write `asset` to a .npz or .ply and return a note on what was left out, "" if nothing was.
+    """Write `asset` to a .npz, .ckpt or .ply and return a note on what was left out, "" if nothing was.
 
     Args:
         path: its ending decides.
@@ -46,16 +48,16 @@ def write_asset(path: Path, asset: Asset, node: str | None = None) -> str:
         node: of a .ply the only node to write; None for background and sky.
 
     Raises:
-        AssetError: the ending is unknown, cannot be written, or cannot hold what is asked for.
+        AssetError: the ending is unknown, or the format cannot hold what is asked for.
     """
     path = Path(path)
     _choose(path, READERS)
-    if path.suffix == ".ckpt":
-        raise AssetError(f"{path}: .ckpt is only read, expected .npz or .ply to write: choose another ending")
-    if path.suffix == ".npz":
+    if path.suffix in _WHOLE:
         if node is not None:
-            raise AssetError(f"{path}: a .npz holds all nodes, expected no --node: choose .ply for one node")
-        write_compact(path, asset)
+            raise AssetError(
+                f"{path}: a {path.suffix} holds all nodes, expected no --node: choose .ply for one node"
+            )
+        _WHOLE[path.suffix](path, asset)
         return ""
     write_ply(path, asset, node)
     left = len(asset.objects) if node is None else 0

@@ -13,6 +13,8 @@ from simengine.render.assets.asset import AssetNode, FourierColor, LogPoses, Nod
 from simengine.render.gaussians import MAX_SH_DEGREE, FlatGaussians
 
 REMEDY = "export or download the asset again"
+TURNS_COLORS = "simengine_turns_colors"
+"""Key that only our own files have: whether colours are in axes of the node."""
 _PREFIX = "gauss_params"
 
 
@@ -46,7 +48,8 @@ class NodeReader:
             sh=bands,
         )
         log = self.log() if kind.is_object else None
-        return AssetNode(name, kind, gaussians, log, fourier if kind.is_object else None)
+        turns_colors = self.config.get(TURNS_COLORS) is True
+        return AssetNode(name, kind, gaussians, log, fourier if kind.is_object else None, turns_colors)
 
     def quats(self, count: int) -> np.ndarray:
         """Return unit quaternions (count, 4)."""
