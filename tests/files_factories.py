@@ -27,7 +27,7 @@ class GreyRenderer:
     def load(self, scenario):
         pass
 
-    def render(self, ego_pose, agents, cameras, frame_time):
+    def render(self, ego_pose, agents, cameras, frame_time, ego_motion=None):
         return {c.name: np.full((c.height_px, c.width_px, 3), 2 * frame_time, np.uint8) for c in cameras}
 
 

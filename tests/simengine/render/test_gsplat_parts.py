@@ -6,18 +6,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
-import gsplat_fake
-from render_factories import make_camera, make_gaussian, make_random_gaussians
-from simengine.geometry.se3 import make_transform, rotation_from_quaternion
-from simengine.render.backend import RigRequest
-from simengine.render.cpu_backend import CpuBackend
-from simengine.render.distortion import make_warp, remap
-from simengine.render.gaussians import FlatGaussians
-from simengine.render.gsplat_backend import GsplatBackend
-from simengine.render.rig import DISTORTION
-from simengine.render.torch_warp import warp_colors, warp_depth
+torch = pytest.importorskip("torch")
+
+import gsplat_fake  # noqa: E402
+from render_factories import make_camera, make_gaussian, make_random_gaussians  # noqa: E402
+from simengine.geometry.se3 import make_transform, rotation_from_quaternion  # noqa: E402
+from simengine.render.backend import RigRequest  # noqa: E402
+from simengine.render.cpu_backend import CpuBackend  # noqa: E402
+from simengine.render.distortion import make_warp, remap  # noqa: E402
+from simengine.render.gaussians import FlatGaussians  # noqa: E402
+from simengine.render.gsplat_backend import GsplatBackend  # noqa: E402
+from simengine.render.rig import DISTORTION  # noqa: E402
+from simengine.render.torch_warp import warp_colors, warp_depth  # noqa: E402
 
 FULL = (-0.2, 0.08, 0.002, -0.001, -0.01, 0.05, 0.02, 0.003, 0.001, -0.0005, 0.0008, 0.0002)
 

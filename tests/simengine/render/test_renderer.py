@@ -165,3 +165,39 @@ def test_cache_is_bounded_and_tells_variants_apart():
 def test_rendering_before_loading_is_refused():
     with pytest.raises(RenderBackendError, match="load"):
         SceneRenderer(CpuBackend()).render(np.zeros(3), nobody(), RIG, 0)
+
+
+def test_lens_modes_show_the_same_street():
+    scenario, bent = make_street(), nuplan_rig(240, 135, distortion=True)[:2]
+    images = {}
+    for lens in ("auto", "native", "warp", "ignore"):
+        renderer = SceneRenderer(CpuBackend(), lens=lens)
+        renderer.load(scenario)
+        images[lens] = renderer.render(scenario.ego.pose[FRAME], nobody(), bent, FRAME)
+    for name, native in images["native"].items():
+        np.testing.assert_array_equal(native, images["auto"][name])
+        close, far = (
+            np.mean((native.astype(float) - images[lens][name]) ** 2) for lens in ("warp", "ignore")
+        )
+        assert 10 * np.log10(255**2 / close) > 33.0 and far > 10 * close
+
+
+def test_rolling_shutter_follows_the_motion_of_the_ego():
+    scenario, rig = make_street(), nuplan_rig(240, 135)[1:2]
+    pose, fast = scenario.ego.pose[FRAME], np.array([20.0, 0.0, 0.0])
+    still, rolling = SceneRenderer(CpuBackend()), SceneRenderer(CpuBackend(), rolling_shutter=0.05)
+    for renderer in (still, rolling):
+        renderer.load(scenario)
+    whole = still.render(pose, nobody(), rig, FRAME, fast)["CAM_L0"]
+    parked = rolling.render(pose, nobody(), rig, FRAME)["CAM_L0"]
+    driven = rolling.render(pose, nobody(), rig, FRAME, fast)["CAM_L0"]
+    np.testing.assert_array_equal(parked, whole)
+    # Rows in the middle are seen where the ego is; the first and last ones half a metre behind and ahead.
+    behind, ahead = (still.render(pose + [dx, 0, 0], nobody(), rig, FRAME)["CAM_L0"] for dx in (-0.5, 0.5))
+
+    def error(row: int, other: np.ndarray) -> float:
+        rows = slice(row - 3, row + 3)
+        return float(np.mean((driven[rows].astype(float) - other[rows]) ** 2))
+
+    for row, expected in ((4, behind), (67, whole), (130, ahead)):
+        assert error(row, expected) == min(error(row, other) for other in (behind, whole, ahead))

@@ -106,7 +106,7 @@ class CountingRenderer:
     def load(self, scenario):
         self.loaded = scenario.token
 
-    def render(self, ego_pose, agents, cameras, frame_time):
+    def render(self, ego_pose, agents, cameras, frame_time, ego_motion=None):
         self.calls.append((frame_time, agents.ids))
         return {c.name: np.zeros((c.height_px, c.width_px, 3), np.uint8) for c in cameras}
 

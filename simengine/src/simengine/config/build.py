@@ -30,6 +30,7 @@ from simengine.errors import ConfigError
 from simengine.metrics.pdm.parameters import MODES
 from simengine.render.assets.opener import COMPOSITIONS
 from simengine.render.build import make_backend
+from simengine.render.lens_plan import check_lens
 from simengine.render.renderer import SceneRenderer
 from simengine.render.rig import nuplan_rig
 from simengine.rewards.modes import REWARD_MODES
@@ -50,6 +51,7 @@ CHOICES = {
     "worker": ("sequential", "processes", "ray"),
     "render.backend": ("cpu", "gsplat", "auto", "none"),
     "render.composition": (*COMPOSITIONS,),
+    "render.lens": ("auto", "native", "warp"),
     "record.cameras": ("front", "all", "none"),
     "bridge.transport": ("socket", "files"),
     "rewards.mode": REWARD_MODES,
@@ -77,6 +79,9 @@ def check(config: RunConfig) -> None:
     for key in ("width_px", "height_px"):
         if getattr(config.render, key) < 16:
             raise ConfigError(f"render.{key} is {getattr(config.render, key)}, expected at least 16")
+    if not 0.0 <= config.render.rolling_shutter <= 0.2:
+        raise ConfigError(f"render.rolling_shutter is {config.render.rolling_shutter} s, expected 0 to 0.2")
+    check_lens(config.render.lens, config.render.rolling_shutter > 0.0)
     if config.ego == "planner" and config.render.backend == "none":
         raise ConfigError("ego=planner needs images but render.backend is none, expected cpu, gsplat or auto")
     check_protocol(config)
@@ -137,7 +142,11 @@ def build_worker(config: RunConfig) -> Worker:
     if config.render.backend != "none":
         backend = make_backend(config.render.backend, _render_threads(config))
         renderer = SceneRenderer(
-            backend, open_scene=scene_opener(config.render), cache_bytes=cache_bytes(config.render)
+            backend,
+            open_scene=scene_opener(config.render),
+            cache_bytes=cache_bytes(config.render),
+            lens=config.render.lens,
+            rolling_shutter=config.render.rolling_shutter,
         )
     simulation = Simulation(
         protocol,

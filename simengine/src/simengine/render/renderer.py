@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
 from simengine.datatypes.agents import AgentStates
 from simengine.datatypes.camera import CameraCalibration
 from simengine.errors import RenderBackendError
-from simengine.render.backend import RenderBackend, RenderedRig
-from simengine.render.distortion import Warp, make_warp
+from simengine.render.backend import RenderBackend, RenderedRig, RigRequest
+from simengine.render.lens_plan import check_lens
 from simengine.render.lift import lift
 from simengine.render.posed import PosedScene, split_sky
 from simengine.render.scene import SplatScene
 from simengine.render.scene_cache import LoadedScene, SceneCache
+from simengine.render.shutter import moved_pose
 from simengine.render.stage import Stage
 from simengine.scenario.scenario import Scenario
-
-_MAX_WARPS = 32
 
 
 class SceneRenderer:
@@ -31,6 +29,9 @@ class SceneRenderer:
         cache_size: how many scenes to keep, at least 1.
         open_scene: makes the scene of a scenario, or its stage; the default lifts one from its map and tracks.
         cache_bytes: memory after which scenes used longest ago go, but never the one in use; None for no bound.
+        lens: how lens distortion is drawn, see `lens_plan.LENS_MODES`.
+        rolling_shutter: time from the first to the last row of an image [s]; 0 for a global shutter.
+        device_images: whether images stay where the backend makes them, for a planner on the same device.
     """
 
     def __init__(
@@ -39,10 +40,15 @@ class SceneRenderer:
         cache_size: int = 2,
         open_scene: Callable[[Scenario], SplatScene | Stage] = lift,
         cache_bytes: int | None = None,
+        *,
+        lens: str = "auto",
+        rolling_shutter: float = 0.0,
+        device_images: bool = False,
     ) -> None:
+        check_lens(lens, rolling_shutter > 0.0)
         self._backend = backend
+        self._lens, self._rolling_shutter, self._device_images = lens, rolling_shutter, device_images
         self._scenes = SceneCache(open_scene, cache_size, cache_bytes)
-        self._warps: OrderedDict[bytes, Warp] = OrderedDict()
         self._current: LoadedScene | None = None
 
     @property
@@ -66,27 +72,33 @@ class SceneRenderer:
         agents: AgentStates,
         cameras: Sequence[CameraCalibration],
         frame_time: int,
-    ) -> dict[str, np.ndarray]:
-        """Return channel -> (H, W, 3) uint8 RGB of the loaded scenario.
+        ego_motion: np.ndarray | None = None,
+    ) -> dict[str, Any]:
+        """Return channel -> (H, W, 3) uint8 RGB of the loaded scenario, tensors if they stay on the device.
 
         Args:
             ego_pose: (3,) rear axle in the world frame.
             agents: everyone who exists now; nobody else is drawn.
             cameras: rig on the ego; lens distortion is honoured.
             frame_time: frame of the scenario whose light states are shown; the last one holds on.
+            ego_motion: (3,) velocity in vehicle axes [m/s] and yaw rate [rad/s], with which the cameras go on while a
+                rolling shutter reads; None for none.
         """
-        warps = [self._warp(camera) if camera.distortion.any() else None for camera in cameras]
-        pinholes = [warp.pinhole if warp else camera for warp, camera in zip(warps, cameras, strict=True)]
-        drawn = self.draw(ego_pose, agents, pinholes, frame_time)
-        images = list(drawn.rgb)
-        bent = [k for k, warp in enumerate(warps) if warp]
-        if bent:
-            with ThreadPoolExecutor(len(bent)) as pool:
-                for k, image in zip(
-                    bent, pool.map(lambda k: warps[k].apply(drawn.rgb[k]), bent), strict=True
-                ):
-                    images[k] = image
-        return {camera.name: image for camera, image in zip(cameras, images, strict=True)}
+        loaded = self._loaded("render()")
+        start = end = ego_pose
+        if self._rolling_shutter and ego_motion is not None:
+            half = 0.5 * self._rolling_shutter
+            start, end = (moved_pose(ego_pose, ego_motion[:2], ego_motion[2], dt) for dt in (-half, half))
+        request = RigRequest(
+            (loaded.static, loaded.stage.moving(ego_pose, agents, frame_time)),
+            cameras,
+            _camera_poses(loaded.stage, start, cameras),
+            None if start is end else _camera_poses(loaded.stage, end, cameras),
+            lens=self._lens,
+            on_device=self._device_images,
+        )
+        (drawn,) = self._backend.render_many([request])
+        return {camera.name: image for camera, image in zip(cameras, drawn.rgb, strict=True)}
 
     def draw(
         self,
@@ -99,8 +111,7 @@ class SceneRenderer:
         """Return images, and depth if wanted, of the loaded scenario for pinhole cameras."""
         loaded = self._loaded("render()")
         moving = loaded.stage.moving(ego_pose, agents, frame_time)
-        scene_from_ego = _scene_from_ego(loaded.stage, ego_pose)
-        poses = np.array([scene_from_ego @ camera.ego_from_cam for camera in cameras]).reshape(-1, 4, 4)
+        poses = _camera_poses(loaded.stage, ego_pose, cameras)
         return self._backend.render((loaded.static, moving), cameras, poses, want_depth)
 
     def posed(self, ego_pose: np.ndarray, agents: AgentStates, frame_time: int) -> PosedScene:
@@ -116,21 +127,11 @@ class SceneRenderer:
             raise RenderBackendError(f"the renderer has no scenario, expected one: call load() before {what}")
         return self._current
 
-    def _warp(self, camera: CameraCalibration) -> Warp:
-        key = b"".join(
-            [
-                np.array([camera.width_px, camera.height_px]).tobytes(),
-                np.asarray(camera.intrinsic, dtype=np.float64).tobytes(),
-                np.asarray(camera.distortion, dtype=np.float64).tobytes(),
-                np.asarray(camera.ego_from_cam, dtype=np.float64).tobytes(),
-            ]
-        )
-        if key not in self._warps:
-            if len(self._warps) >= _MAX_WARPS:
-                self._warps.popitem(last=False)
-            self._warps[key] = make_warp(camera)
-        self._warps.move_to_end(key)
-        return self._warps[key]
+
+def _camera_poses(stage: Stage, ego_pose: np.ndarray, cameras: Sequence[CameraCalibration]) -> np.ndarray:
+    """Return the poses (C, 4, 4) of cameras in the frame of the scene."""
+    mounts = np.array([camera.ego_from_cam for camera in cameras]).reshape(-1, 4, 4)
+    return _scene_from_ego(stage, ego_pose) @ mounts
 
 
 def _scene_from_ego(stage: Stage, ego_pose: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 from simengine.agents.traffic import TrafficModel, logged_frame
 from simengine.datatypes.agents import AgentStates
 from simengine.datatypes.camera import CameraCalibration
+from simengine.datatypes.ego import StateIndex
 from simengine.datatypes.lidar import LidarCloud
 from simengine.datatypes.observation import Observation
 from simengine.datatypes.plan import Plan
@@ -22,6 +23,8 @@ from simengine.scenario.scenario import Scenario
 from simengine.sim.cast import simulated_scenario
 from simengine.sim.observe import command_line, ego_observation
 from simengine.sim.protocol import Protocol
+
+_MOTION = [StateIndex.VELOCITY_X, StateIndex.VELOCITY_Y, StateIndex.ANGULAR_VELOCITY]
 
 
 class Renderer(Interface):
@@ -37,8 +40,9 @@ class Renderer(Interface):
         agents: AgentStates,
         cameras: tuple[CameraCalibration, ...],
         frame_time: int,
+        ego_motion: np.ndarray | None = None,
     ) -> dict[str, np.ndarray]:
-        """Return an image (H, W, 3) uint8 RGB for each camera."""
+        """Return an image (H, W, 3) uint8 RGB for each camera; `ego_motion` (3,) is velocity and yaw rate."""
         ...
 
 
@@ -152,7 +156,8 @@ class Simulation:
         images, cloud = {}, None
         if with_images and self._renderer is not None:
             agents = self.present_agents(state)
-            images = self._renderer.render(state.ego[:3], agents, self.cameras, state.frame)
+            motion = state.ego[_MOTION]
+            images = self._renderer.render(state.ego[:3], agents, self.cameras, state.frame, motion)
             cloud = None if self._lidar is None else self._lidar.scan(state.ego[:3], agents, state.frame)
         return ego_observation(
             state, scenario, self.protocol, self.episode.line, self.cameras if images else (), images, cloud
