@@ -1,16 +1,20 @@
 """What the viewer puts on a page, asked of the real viser server; no browser looks at it."""
 
+import io
 import sys
 import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from simengine.errors import ConfigError, ScenarioFormatError
 from simengine.geometry.se3 import rotation_from_quaternion
 from simengine.metrics.row import ScoreRow
 from simengine.render.cpu_backend import CpuBackend
+from simengine.render.lift import lift
+from simengine.render.stage import FlatStage
 from simengine.view.colours import EGO, OTHER_EGO, SELECTED, agent_colour
 from simengine.view.drive import DriveSource
 from simengine.view.panel import score_table
@@ -250,3 +254,39 @@ def test_the_way_over_ssh_is_said():
     text = "\n".join(directions("0.0.0.0", 8080))
     assert "http://localhost:8080" in text
     assert "ssh -L 8080:localhost:8080 " in text
+
+
+class HighStage(FlatStage):
+    """A scene whose ground lies two metres up and rises with x."""
+
+    def world_from_ego(self, ego_pose):
+        transform = super().world_from_ego(ego_pose)
+        transform[2, 3] = 2.0 + 0.1 * ego_pose[0]
+        return transform
+
+
+def test_everyone_stands_on_the_ground_of_the_scene(server):
+    drive = replace(make_drive(), open_scene=lambda scenario: HighStage(scenario, lift(scenario)))
+    viewer = Viewer(server, [DriveSource("run/street", "street", lambda: drive)], None, None, 500)
+    tell(viewer, "frame", 10)
+    for name, x in (("a/ego", drive.ego[10, 0]), ("a/agents/0", drive.agents.pose[0, 10, 0])):
+        assert node(server, name).position[2] == pytest.approx(2.0 + 0.1 * x)
+    plan = node(server, "a/plan").points
+    assert plan[..., 2] == pytest.approx(2.2 + 0.1 * plan[..., 0], abs=1e-4)
+
+
+def test_kept_images_are_those_of_the_last_decision(server):
+    def jpeg(level: int) -> bytes:
+        buffer = io.BytesIO()
+        Image.new("RGB", (64, 36), (level, level, level)).save(buffer, "JPEG")
+        return buffer.getvalue()
+
+    drive = replace(make_drive(), recorded={0: {"CAM_F0": jpeg(40)}, 5: {"CAM_F0": jpeg(200)}})
+    viewer = Viewer(server, [DriveSource("run/street", "street", lambda: drive)], None, None, 500)
+    front = node(server, "a/ego/CAM_F0")
+    assert front.image.mean() == pytest.approx(40, abs=2)
+    tell(viewer, "frame", 4)
+    assert front.image.mean() == pytest.approx(40, abs=2)
+    tell(viewer, "frame", 9)
+    assert front.image.mean() == pytest.approx(200, abs=2)
+    assert node(server, "a/ego/CAM_B0").image is None
