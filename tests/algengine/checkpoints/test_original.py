@@ -1,17 +1,20 @@
 import itertools
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from mmengine.runner.checkpoint import load_checkpoint as mmengine_load
 
+from alg_factories import make_log, make_observation
 from algengine.checkpoints.load import load_original, read_original
 from algengine.checkpoints.original import convert_original, is_original
 from algengine.engine.configs import load_config
 from algengine.engine.weights import build_planner
 from algengine.errors import CheckpointError
+from algengine.serving.load import load_planner
 from original_manifest import Sizes, make_state, perception_entries, planner_entries, unused_entries
-from published_factories import SMALL, build_small, small_state
+from published_factories import SMALL, build_small, small_config, small_state
 
 pytestmark = pytest.mark.mm
 
@@ -196,6 +199,23 @@ def test_half_an_update_is_one_sentence():
 def test_a_published_head_needs_compat():
     with pytest.raises(CheckpointError, match="set model.compat=True"):
         convert_original(small_state(), build_small(compat=False))
+
+
+def test_published_weights_are_served(tmp_path):
+    logs = make_log("a", 6.0, 0.01, (64, 36))
+    cameras = tuple(camera.name for camera in logs.cameras)
+    sizes = replace(SMALL, cameras=len(cameras))
+    state = small_state(sizes)
+    path = write(tmp_path / "e2e_vadv2_50pct_ep8.pth", state)
+    config = load_config("worldengine/e2e_vadv2_50pct_compat")
+    config.model = small_config(sizes, compat=True)
+    config.train_dataloader.dataset.cameras = cameras
+    config.dump(tmp_path / "small.py")
+    planner = load_planner(str(tmp_path / "small.py"), path, device="cpu", threads=1)
+    for step in range(3):
+        plan = planner.plan_batch([make_observation(logs, step)])[0]
+        chosen = state["planning_head.vocab"][plan.vocabulary_index].numpy()
+        assert np.array_equal(plan.poses.astype(np.float32), chosen)
 
 
 class Evil:

@@ -12,6 +12,8 @@ pytestmark = pytest.mark.mm
 SHARES = (13, 25, 50, 60, 70, 80, 90, 100)
 FULL_SIZE = [
     *(f"worldengine/e2e_vadv2_{share}pct" for share in SHARES),
+    "worldengine/e2e_vadv2_50pct_compat",
+    "worldengine/e2e_hydramdp_50pct_compat",
     "navformer/e2e_vadv2",
     "navformer/e2e_hydramdp",
     "simscale/e2e_vadv2_simscale_co_train_pdm_1round_8epoch",

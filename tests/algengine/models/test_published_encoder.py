@@ -141,3 +141,11 @@ def test_can_bus_by_hand():
     assert vector.tolist() == pytest.approx([*expected, 0.2, math.degrees(0.2)], abs=1e-5)
     still = can_bus_from_motion(None, torch.zeros(1, 2), torch.zeros(1, 2))[0]
     assert still.tolist() == [0.0] * 3 + [1.0] + [0.0] * 14
+
+
+def test_can_bus_along_the_axes_of_the_map():
+    motion = torch.tensor([[2.0, 0.5, 0.3]])
+    still = torch.zeros(1, 2)
+    vector = can_bus_from_motion(motion, still, still, heading=torch.tensor([1.0]))[0]
+    expected = heading(0.7) @ np.array([2.0, 0.5, 0.0])  # the frame before was turned by 1.0 - 0.3
+    assert vector[:3].tolist() == pytest.approx(expected.tolist(), abs=1e-5)

@@ -49,8 +49,8 @@ class VADv2(Base3DDetector):
         detach_memory: whether gradients stop between frames.
         supervised: `all` frames of a clip or the `last`.
         frozen: parts that do not learn, of `backbone`, `neck`, `bev_encoder`; they stay in evaluation mode.
-        compat: the published arithmetic in encoder and head, for published weights; see there. Inputs then need
-            `can_bus`, and statistics of frozen parts drift while training.
+        compat: the published arithmetic in encoder and head, for published weights; see there. Inputs should then
+            have `can_bus` or `heading`, and statistics of frozen parts drift while training.
         deformable: form of deformable sampling, see `choose_form`.
         autocast: dtype name for mixed precision on CUDA, "" for none.
         data_preprocessor: see `PlanningDataPreprocessor`.
@@ -131,16 +131,20 @@ class VADv2(Base3DDetector):
             views: result of `view`.
             previous: (B, C, rows, cols) map of the previous frame, or None.
             motion: (B, 3) present ego pose in the previous ego frame; needed with `previous`.
-            status: ego status of this frame, see `EgoStatusEmbedding.forward`; in `compat` also `can_bus` (B, 18).
+            status: ego status of this frame, see `EgoStatusEmbedding.forward`; in `compat` also `can_bus` (B, 18),
+                or `heading` (B,) to make it from.
         """
         can_bus = None
         if self.bev_encoder.can_bus is not None:
             can_bus = status.get("can_bus") if self.compat else None
-            if can_bus is None:
-                moved = None if previous is None else motion
-                can_bus = can_bus_from_motion(
-                    moved, status["velocity"][:, -1], status["acceleration"][:, -1], FRAME_DT
-                )
+        if self.bev_encoder.can_bus is not None and can_bus is None:
+            can_bus = can_bus_from_motion(
+                None if previous is None else motion,
+                status["velocity"][:, -1],
+                status["acceleration"][:, -1],
+                FRAME_DT,
+                status.get("heading") if self.compat else None,
+            )
         return self.bev_encoder(features, views, previous, motion, can_bus)
 
     def encode_clip(self, inputs: dict[str, Tensor]) -> list[Tensor]:
@@ -171,7 +175,7 @@ class VADv2(Base3DDetector):
         for i, q in enumerate(frames):
             if previous is not None and self.detach_memory:
                 previous = previous.detach()
-            status = {key: inputs[key][:, q] for key in (*_STATUS, "can_bus") if key in inputs}
+            status = {key: inputs[key][:, q] for key in (*_STATUS, "can_bus", "heading") if key in inputs}
             moved = inputs["motion"][:, q]
             previous = self.encode_frame([f[:, i] for f in features], views, previous, moved, status)
             maps.append(previous)

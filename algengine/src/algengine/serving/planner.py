@@ -121,6 +121,7 @@ class VadPlanner:
             "acceleration": observation.acceleration_history.astype(np.float32),
             "command": observation.command_history.astype(np.int64),
             "history_valid": np.asarray(observation.history_valid),
+            "heading": np.float32(observation.ego_pose[2]),
         }
 
     def _collect(self, inputs: list[dict[str, np.ndarray]]) -> dict[str, Tensor]:

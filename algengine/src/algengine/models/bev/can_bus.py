@@ -16,24 +16,31 @@ CAN_BUS_SIZE = 18
 
 
 def can_bus_from_motion(
-    motion: Tensor | None, velocity: Tensor, acceleration: Tensor, dt: float = 0.5
+    motion: Tensor | None,
+    velocity: Tensor,
+    acceleration: Tensor,
+    dt: float = 0.5,
+    heading: Tensor | None = None,
 ) -> Tensor:
-    """Return can-bus vectors (B, 18) in the previous ego frame.
+    """Return can-bus vectors (B, 18).
 
-    The published vector has displacements in the map's frame, so it depends on where north is, and turns that jump by
-    360 degrees; this one has neither.
+    The published vector has displacements along the axes of the map, so it depends on where north is, and turns that
+    jump by 360 degrees. This one never jumps, and without `heading` it is along the axes of the previous ego frame.
 
     Args:
         motion: (B, 3) present ego pose in the previous ego frame [m, m, rad], or None at the start of a rollout.
         velocity: (B, 2) in the ego frame [m/s].
         acceleration: (B, 2) in the ego frame [m/s^2].
         dt: time between frames [s].
+        heading: (B,) present yaw in the map's frame [rad], for published weights.
     """
     if motion is None:
         motion = velocity.new_zeros(len(velocity), 3)
     yaw = torch.atan2(motion[:, 2].sin(), motion[:, 2].cos())
     vector = velocity.new_zeros(len(velocity), CAN_BUS_SIZE)
-    vector[:, 0:2] = motion[:, :2]
+    before = torch.zeros_like(yaw) if heading is None else heading - yaw
+    vector[:, 0] = before.cos() * motion[:, 0] - before.sin() * motion[:, 1]
+    vector[:, 1] = before.sin() * motion[:, 0] + before.cos() * motion[:, 1]
     vector[:, 3], vector[:, 6] = (yaw / 2).cos(), (yaw / 2).sin()
     vector[:, 7:9] = acceleration
     vector[:, 10:12] = velocity
