@@ -12,7 +12,9 @@ from simengine.datatypes.agents import AgentStates, AgentType
 from simengine.datatypes.vehicle import AXLE_HEIGHT
 from simengine.geometry.se3 import make_transform, quaternion_from_yaw, rotation_from_quaternion
 from simengine.render.assets.asset import Asset, AssetNode, LogPoses, NodeKind
+from simengine.render.assets.height_map import HeightMap
 from simengine.render.gaussians import FlatGaussians
+from simengine.render.lift import lift
 from simengine.scenario.scenario import ASSET_EGO_POSES, Scenario
 
 RECON2WORLD = np.array([1000.0, 2000.0, 50.0])
@@ -22,6 +24,8 @@ ORIGIN_XY = RECON2WORLD[:2] - GLOBAL_FROM_WORLD
 AXLE_Z = 4.0 + AXLE_HEIGHT
 """Height of the ego's axle in the log: the road lies at 4."""
 CAR_SIZE = (4.0, 2.0, 2.0)
+ROAD_HEIGHT = 3.0
+"""Of assets made of lifted scenes."""
 
 
 def two_gaussians(first: tuple, second: tuple, bands: np.ndarray | None = None) -> FlatGaussians:
@@ -100,3 +104,23 @@ def car_at(x: float, y: float, yaw: float, agent_id: str = "abc") -> AgentStates
 def nobody() -> AgentStates:
     """Return no agents."""
     return AgentStates((), np.zeros(0, np.int8), np.zeros((0, 3)), np.zeros((0, 2)), np.zeros((0, 3)))
+
+
+def as_asset(scenario: Scenario) -> Asset:
+    """Return what `lift` makes of a scenario as an asset whose flat road lies at 3 m."""
+    scene, kinds = lift(scenario), {"background": NodeKind.BACKGROUND, "sky": NodeKind.SKY}
+    up = np.float32([0, 0, ROAD_HEIGHT])
+    nodes = [
+        AssetNode(n.name, kinds[n.name], replace(n.gaussians, means=n.gaussians.means + up))
+        for n in scene.nodes.values()
+        if n.is_static
+    ]
+    size = scenario.agents.size
+    for row, agent_id in enumerate(scenario.agents.ids):
+        box = scene.nodes[f"agent/{agent_id}"].gaussians
+        down = np.float32([0, 0, -0.5 * size[row, 2]])
+        name = f"object_{row}_{agent_id}"
+        nodes.append(AssetNode(name, NodeKind.RIGID, replace(box, means=box.means + down), turns_colors=True))
+    road = HeightMap(np.full((400, 400), ROAD_HEIGHT, np.float32), np.eye(2), np.array([200.0, 200.0]), 1.0)
+    place = np.append(scene.origin[:2] + scenario.global_from_world, 0.0)
+    return Asset(tuple(nodes), place, road)

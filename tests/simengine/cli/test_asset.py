@@ -1,12 +1,20 @@
 from __future__ import annotations
 
+import io
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from asset_factories import SKY, moving_dict, node_dict, write_checkpoint
 from simengine.cli.main import main
 from simengine.errors import AssetError
+from simengine.render.assets.asset import NodeKind
 from simengine.render.assets.formats import find_asset, read_asset, write_asset
+from simengine.render.sh import from_rgb
+from simengine.world.splits import builtin_handles
+from stage_factories import as_asset
 
 
 @pytest.fixture
@@ -98,3 +106,58 @@ def test_assets_are_found_by_id(checkpoint, tmp_path):
     assert find_asset(tmp_path, "own-002").name == "own-002.ply"
     with pytest.raises(AssetError, match=r"expected the folder of one asset"):
         read_asset(tmp_path / "assets")
+
+
+def front_images(run) -> np.ndarray:
+    """Return the front images (D, H, W, 3) that a run recorded of its only scenario."""
+    (path,) = (run / "observations").glob("*.npz")
+    with np.load(path) as stored:
+        ends = np.cumsum(stored["jpeg_sizes"].ravel())
+        raw = stored["jpeg_bytes"].tobytes()
+    starts = [0, *ends[:-1]]
+    return np.stack([np.array(Image.open(io.BytesIO(raw[a:b]))) for a, b in zip(starts, ends, strict=True)])
+
+
+def test_a_run_draws_the_asset_of_its_scenario(tmp_path, capsys):
+    """The first demo scenario in what it is lifted to, written as a released asset with a red sky."""
+    (handle, *_) = builtin_handles("demo")
+    asset = as_asset(handle.load())
+    red = from_rgb([[1.0, 0.0, 0.0]]).astype(np.float32)[0]
+    nodes = [
+        replace(n, gaussians=replace(n.gaussians, sh=np.broadcast_to(red, n.gaussians.sh.shape)))
+        if n.kind is NodeKind.SKY
+        else n
+        for n in asset.nodes
+    ]
+    write_asset(
+        tmp_path / "assets" / handle.token / "background" / f"{handle.token}.ckpt",
+        replace(asset, nodes=tuple(nodes)),
+    )
+    words = [
+        "run",
+        "ego=log_replay",
+        "controller=perfect",
+        "num_scenarios=1",
+        "render.backend=cpu",
+        "report=false",
+    ]
+    words += ["render.width_px=64", "render.height_px=36", "metric=none"]
+    for name, more in (("lifted", []), ("asset", [f"render.asset_root={tmp_path / 'assets'}"])):
+        assert main([*words, f"output_dir={tmp_path / name}", *more]) == 0, capsys.readouterr()
+    lifted, drawn = (front_images(tmp_path / name).astype(float) for name in ("lifted", "asset"))
+    sky, road = (slice(None), slice(0, 5)), (slice(None), slice(28, 36))
+    assert drawn[sky][..., 0].mean() > drawn[sky][..., 2].mean() + 80 and lifted[sky][..., 2].mean() > 120
+    # A little of the sky shines through the road, and JPEG spreads colours over blocks.
+    changed = np.abs(drawn - lifted)
+    assert changed[road].mean() < 0.3 * changed[sky].mean()
+
+
+def test_a_folder_of_assets_that_is_not_there_is_one_sentence(tmp_path, capsys):
+    words = ["ego=log_replay", "controller=perfect", "num_scenarios=1"]
+    for key in ("asset_root", "agent_library"):
+        assert (
+            main(["run", *words, f"output_dir={tmp_path / key}", f"render.{key}={tmp_path / 'nowhere'}"]) == 1
+        )
+        assert (
+            f"render.{key} is {tmp_path / 'nowhere'}, but there is no such folder" in capsys.readouterr().err
+        )

@@ -131,7 +131,11 @@ def test_height_map_lies_beside(tmp_path):
         ({"tensors": {"means": np.full((2, 3), np.nan)}}, "means holds NaN"),
         ({"tensors": {"opacities": np.full((2, 1), np.inf)}}, "opacities holds NaN or infinity"),
         ({"sh_degree": 7}, "sh_degree is 7"),
+        ({"sh_degree": "three"}, "node 'background': is malformed"),
+        ({"scale_dim": [1, 2]}, "is malformed"),
         ({"recon2world_translation": [1.0, 2.0]}, "recon2world_translation"),
+        ({"recon2world_translation": [1.0, "x", [2]]}, "is malformed|recon2world_translation"),
+        ({"recon2world_translation": [1.0, 2.0, float("nan")]}, "recon2world_translation"),
     ],
 )  # fmt: skip
 def test_deformed_nodes_are_one_sentence(tmp_path, change, sentence):
@@ -160,6 +164,7 @@ def test_deformed_files_are_one_sentence(tmp_path):
         ({"car_a": moving}, "has no background"),
         ({"background": node_dict(), "car_a": late}, "rising time"),
         ({"background": node_dict(), "car_a": timeless}, "no log_timestamps"),
+        ({"background": node_dict(), 1: node_dict(SKY), "1": node_dict(SKY)}, "two nodes '1'"),
     ):
         with pytest.raises(AssetError, match=sentence):
             read(nodes)

@@ -12,41 +12,18 @@ from scenario_factories import make_legacy
 from simengine.datatypes.vehicle import AXLE_HEIGHT
 from simengine.errors import AssetError
 from simengine.geometry.se3 import transform_from_pose
-from simengine.render.assets.asset import Asset, AssetNode, NodeKind
 from simengine.render.assets.corrected import CorrectedStage
 from simengine.render.assets.formats import write_asset
-from simengine.render.assets.height_map import HeightMap
 from simengine.render.assets.opener import SceneOpener
 from simengine.render.assets.published import PublishedStage
 from simengine.render.cpu_backend import CpuBackend
-from simengine.render.lift import lift
 from simengine.render.renderer import SceneRenderer
 from simengine.render.rig import nuplan_rig
 from simengine.render.stage import FlatStage
 from simengine.scenario.legacy import scenario_from_legacy
+from stage_factories import ROAD_HEIGHT, as_asset
 
 RIG = nuplan_rig(160, 90)
-HEIGHT = 3.0
-
-
-def as_asset(scenario) -> Asset:
-    """Return what `lift` makes of a scenario as an asset whose flat road lies at 3 m."""
-    scene, kinds = lift(scenario), {"background": NodeKind.BACKGROUND, "sky": NodeKind.SKY}
-    up = np.float32([0, 0, HEIGHT])
-    nodes = [
-        AssetNode(n.name, kinds[n.name], replace(n.gaussians, means=n.gaussians.means + up))
-        for n in scene.nodes.values()
-        if n.is_static
-    ]
-    size = scenario.agents.size
-    for row, agent_id in enumerate(scenario.agents.ids):
-        box = scene.nodes[f"agent/{agent_id}"].gaussians
-        down = np.float32([0, 0, -0.5 * size[row, 2]])
-        name = f"object_{row}_{agent_id}"
-        nodes.append(AssetNode(name, NodeKind.RIGID, replace(box, means=box.means + down), turns_colors=True))
-    road = HeightMap(np.full((400, 400), HEIGHT, np.float32), np.eye(2), np.array([200.0, 200.0]), 1.0)
-    place = np.append(scene.origin[:2] + scenario.global_from_world, 0.0)
-    return Asset(tuple(nodes), place, road)
 
 
 def test_without_a_folder_or_an_asset_scenes_are_lifted(tmp_path):
@@ -81,7 +58,7 @@ def test_an_asset_looks_like_the_scene_it_was_made_of(tmp_path):
         renderer = SceneRenderer(CpuBackend(1), open_scene=opener)
         heights.append(renderer.load(scenario).origin[2])
         images.append(renderer.render(scenario.ego.pose[15], states_at(scenario, 15), RIG, 15))
-    assert heights == pytest.approx([-HEIGHT, 0.0])
+    assert heights == pytest.approx([-ROAD_HEIGHT, 0.0])
     for name, image in images[0].items():
         error = np.mean((image.astype(float) - images[1][name]) ** 2)
         # Lamps are missing in the asset; everything else is but quantised.

@@ -141,3 +141,17 @@ def test_a_written_file_shows_the_colours_of_the_other_tools(tmp_path):
     assert names[:9] == ["x", "y", "z", "nx", "ny", "nz", "f_dc_0", "f_dc_1", "f_dc_2"]
     # 3DGS shows 0.5 + C0 f_dc.
     assert values["f_dc_0"] * sh.C0 + 0.5 == pytest.approx(1.0) and values["opacity"] == pytest.approx(0.0)
+
+
+def test_flipped_bits_are_read_or_refused_with_one_sentence(tmp_path):
+    rng, path = np.random.default_rng(0), tmp_path / "a.ply"
+    for order in ("ascii", "binary_little_endian"):
+        good = by_hand(order, "float")
+        for place in rng.integers(0, len(good), 150):
+            broken = bytearray(good)
+            broken[place] ^= 1 << int(rng.integers(8))
+            path.write_bytes(bytes(broken))
+            try:
+                read_ply(path)
+            except AssetError as error:
+                assert "\n" not in str(error)

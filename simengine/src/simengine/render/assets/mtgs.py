@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from simengine.errors import AssetError
-from simengine.render.assets.asset import Asset, NodeKind
+from simengine.render.assets.asset import Asset, AssetNode, NodeKind
 from simengine.render.assets.height_map import read_height_map
 from simengine.render.assets.mtgs_node import REMEDY, NodeReader
 from simengine.render.assets.torch_archive import read_torch
@@ -40,24 +40,36 @@ def read_checkpoint(path: Path) -> Asset:
         raise AssetError(
             f"{path}: holds a {type(content).__name__}, expected a dict of nodes with config and state_dict: {REMEDY}"
         )
-    nodes = []
+    nodes, shift = [], None
     for name, entry in content.items():
-        if not isinstance(entry, Mapping) or not isinstance(entry.get("config"), Mapping):
-            raise AssetError(f"{path}: node {name!r} has no config, expected config and state_dict: {REMEDY}")
-        kind = KINDS.get(entry["config"].get("type"))
-        if kind is None:
-            _LOG.warning(
-                "%s: node %s of type %s is left out, only %s can be drawn",
-                path, name, entry["config"].get("type"), ", ".join(KINDS),
-            )  # fmt: skip
-            continue
-        reader = NodeReader(f"{path}: node {name!r}", entry["config"], entry.get("state_dict"))
-        nodes.append(reader.node(str(name), kind))
-    ground = next((node for node in nodes if node.kind is NodeKind.BACKGROUND), None)
-    if ground is None:
+        where = f"{path}: node {name!r}"
+        try:
+            node = _read_node(where, str(name), entry)
+            if node is not None and node.kind is NodeKind.BACKGROUND and shift is None:
+                shift = _recon2world(path, entry["config"])
+        except (ValueError, TypeError, KeyError, OverflowError) as error:
+            raise AssetError(
+                f"{where}: is malformed ({type(error).__name__}: {error}), expected config and state_dict of the "
+                f"layout: {REMEDY}"
+            ) from None
+        nodes += [node] if node is not None else []
+    if shift is None:
         raise AssetError(f"{path}: has no background, expected a node of type {next(iter(KINDS))}: {REMEDY}")
-    shift = _recon2world(path, content[ground.name]["config"])
     return Asset(tuple(nodes), shift, read_height_map(path.parent.parent / "road_height_map"))
+
+
+def _read_node(where: str, name: str, entry: object) -> AssetNode | None:
+    """Return one node, None with a warning if it is of a type that cannot be drawn."""
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("config"), Mapping):
+        raise AssetError(f"{where} has no config, expected config and state_dict: {REMEDY}")
+    config = entry["config"]
+    kind = KINDS.get(str(config.get("type")))
+    if kind is None:
+        _LOG.warning(
+            "%s of type %s is left out, only %s can be drawn", where, config.get("type"), ", ".join(KINDS)
+        )
+        return None
+    return NodeReader(where, config, entry.get("state_dict")).node(name, kind)
 
 
 def _recon2world(path: Path, config: Mapping) -> np.ndarray:

@@ -105,7 +105,7 @@ class NodeReader:
                     f"{self.where}: moves but has no log_timestamps, expected one time a frame: {REMEDY}"
                 )
             times = np.asarray(times).ravel()
-            if times.dtype.kind not in "fiu" or len(times) != len(trans) or (np.diff(times) <= 0).any():
+            if times.dtype.kind not in "fiu" or len(times) != len(trans) or not (np.diff(times) > 0).all():
                 raise AssetError(
                     f"{self.where}: has {len(times)} log_timestamps for {len(trans)} poses, expected one rising "
                     f"time for each: {REMEDY}"
