@@ -9,6 +9,7 @@ from mmengine.runner.checkpoint import load_checkpoint as mmengine_load
 from alg_factories import make_log, make_observation
 from algengine.checkpoints.load import load_original, read_original
 from algengine.checkpoints.original import convert_original, is_original
+from algengine.cli.main import main
 from algengine.engine.configs import load_config
 from algengine.engine.weights import build_planner
 from algengine.errors import CheckpointError
@@ -216,6 +217,20 @@ def test_published_weights_are_served(tmp_path):
         plan = planner.plan_batch([make_observation(logs, step)])[0]
         chosen = state["planning_head.vocab"][plan.vocabulary_index].numpy()
         assert np.array_equal(plan.poses.astype(np.float32), chosen)
+
+
+def test_the_command_says_what_a_checkpoint_holds(tmp_path, capsys):
+    config = load_config("worldengine/e2e_vadv2_50pct")
+    config.model = small_config()
+    config.dump(tmp_path / "small.py")
+    state = make_state(itertools.chain(perception_entries(SMALL), unused_entries(SMALL)))
+    path = write(tmp_path / "perception.pth", state)
+    assert main(["weights", str(tmp_path / "small.py"), str(path)]) == 0
+    assert "not used: detection branches (44)" in capsys.readouterr().out
+    del state["img_neck.fpn_convs.3.conv.weight"]
+    write(path, state)
+    assert main(["weights", str(tmp_path / "small.py"), str(path)]) == 1
+    assert "no tensor for neck.fpn_convs.3.conv.weight" in capsys.readouterr().err
 
 
 class Evil:

@@ -6,7 +6,19 @@ import sys
 from collections.abc import Sequence
 
 from algengine import __version__
-from algengine.cli import cache, compare, doctor, export, labels, post_train, rare_cases, serve, train, vocabulary
+from algengine.cli import (
+    cache,
+    compare,
+    doctor,
+    export,
+    labels,
+    post_train,
+    rare_cases,
+    serve,
+    train,
+    vocabulary,
+    weights,
+)
 from simengine.entry import run_command
 
 COMMANDS = {
@@ -20,6 +32,7 @@ COMMANDS = {
     "compare": compare,
     "post-train": post_train,
     "doctor": doctor,
+    "weights": weights,
 }
 
 
