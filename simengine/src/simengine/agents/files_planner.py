@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
-from PIL import Image
 
 from simengine.agents.scene_moments import SceneMoments, Stage, scene_labels
 from simengine.bridge.files.client import FilesClient
 from simengine.datatypes.observation import Observation
 from simengine.datatypes.plan import Plan
 from simengine.datatypes.state import SimState
+from simengine.render import jpeg
 from simengine.scenario.scenario import Scenario
 
 JPEG_QUALITY = 95  # OpenCV's default, with which the original writes
@@ -59,6 +57,4 @@ class FilesPlannerPolicy:
 
 def encode_jpeg(image: np.ndarray) -> bytes:
     """Return an RGB image (H, W, 3) uint8 as a JPEG file."""
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, format="JPEG", quality=JPEG_QUALITY)
-    return buffer.getvalue()
+    return jpeg.encode_jpeg(image, JPEG_QUALITY)

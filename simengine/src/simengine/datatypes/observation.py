@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,8 @@ class Observation:
         token: scenario id; the same token with a larger `step` continues the same rollout.
         step: decision step, counted from 0 at the first observation of the rollout.
         timestamp_us: time of the observation.
-        images: channel -> (H, W, 3) uint8 RGB; empty when no cameras are rendered.
+        images: channel -> (H, W, 3) uint8 RGB; empty when no cameras are rendered. Tensors on the renderer's device
+            where a planner in the same process asked for them; `host_image` turns either into arrays.
         cameras: calibrations of `images`, same names.
         ego_pose: (3,) rear axle in the world frame [m, m, rad].
         ego_history: (H, 3) past and present rear-axle poses in the present ego frame.
@@ -55,3 +57,8 @@ class Observation:
     history_valid: np.ndarray
     history_dt: float
     lidar: LidarCloud | None = None
+
+
+def host_image(image: Any) -> np.ndarray:
+    """Return an image as an array in host memory, whether it is one or a tensor on some device."""
+    return image if isinstance(image, np.ndarray) else np.asarray(image.detach().cpu())

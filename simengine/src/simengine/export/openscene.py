@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from simengine.agents.files_planner import encode_jpeg
+from simengine.agents.files_planner import JPEG_QUALITY
 from simengine.agents.policy import EgoPolicy
 from simengine.agents.scene_moments import SceneMoments, Stage, scene_labels
 from simengine.bridge.files.frame_dict import frame_dict
@@ -26,6 +27,7 @@ from simengine.export.plan_index import nearest_plan
 from simengine.export.point_cloud import point_cloud_bytes, points_in_boxes
 from simengine.files.atomic import write_atomically
 from simengine.files.plain_pickle import plain_pickle
+from simengine.render.jpeg import JpegPool
 from simengine.rewards.pdms_pkl import scenario_id
 from simengine.rewards.vocabulary import Vocabulary
 from simengine.scenario.scenario import Scenario
@@ -40,12 +42,14 @@ class OpenSceneRecorder:
         history: frames up to the first decision, it included.
         stride: simulation frames between two frames of the output.
         vocabulary: what plans without a vocabulary row are compared with; None to enter no row for them.
+        pool: encodes images while the simulation goes on.
     """
 
     folder: OpenSceneFolder
     history: int
     stride: int
     vocabulary: Vocabulary | None = None
+    pool: JpegPool = field(default_factory=JpegPool)
 
     def start(self, scenario: Scenario, stage: Stage, file: Path | None = None) -> EpisodeFrames:
         """Return the frames of an episode in `scenario`, none yet; what an earlier attempt left is not valid any more.
@@ -76,7 +80,7 @@ class EpisodeFrames:
         self._recorder, self._labels, self._moments, self._observe = recorder, labels, moments, observe
         self._logged = logged
         self._frames: list[dict] = []
-        self._blobs: dict[str, bytes] = {}
+        self._blobs: dict[str, bytes | Future[bytes]] = {}
         self._chosen: list[tuple[int, int]] = []
 
     def add(self, state: SimState, observation: Observation, plan: Plan) -> None:
@@ -104,7 +108,7 @@ class EpisodeFrames:
         """Write images and clouds, chosen rows and frames; `token` is the scenario's."""
         folder, labels = self._recorder.folder, self._labels
         for path, blob in self._blobs.items():
-            write_atomically(folder.sensor_blobs / path, blob)
+            write_atomically(folder.sensor_blobs / path, blob if isinstance(blob, bytes) else blob.result())
         rows = {"token": token, "scenario_id": labels.scenario_id, "prefix": labels.scene_token}
         body = json.dumps(rows | {"rows": self._chosen}, sort_keys=True)
         write_atomically(folder.plan_rows / f"{token}.json", body.encode())
@@ -120,7 +124,7 @@ class EpisodeFrames:
             self._blobs[frame["lidar_path"]] = point_cloud_bytes(observation.lidar)
         self._frames.append(frame)
         for name, image in observation.images.items():
-            self._blobs[frame["cams"][name]["data_path"]] = encode_jpeg(image)
+            self._blobs[frame["cams"][name]["data_path"]] = self._recorder.pool.submit(image, JPEG_QUALITY)
 
     def _choose(self, plan: Plan) -> None:
         """Note the vocabulary row that leads to the next frame: the planner's, or the one closest to the plan."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import io
+from concurrent.futures import Future
+from dataclasses import replace
 
 import numpy as np
-from PIL import Image
 
 from simengine.datatypes.observation import Observation
 from simengine.datatypes.observation_log import ObservationLog
 from simengine.datatypes.record import RolloutRecord
+from simengine.render.jpeg import JpegPool
 
 JPEG_QUALITY = 92
 
@@ -19,20 +20,22 @@ class ObservationCollector:
 
     Args:
         channels: cameras to keep, in this order; None keeps all that were rendered.
+        pool: encodes images while the simulation goes on.
     """
 
-    def __init__(self, channels: tuple[str, ...] | None) -> None:
-        self._channels = channels
+    def __init__(self, channels: tuple[str, ...] | None, pool: JpegPool) -> None:
+        self._channels, self._pool = channels, pool
         self._observations: list[Observation] = []
-        self._jpegs: list[tuple[bytes, ...]] = []
+        self._jpegs: list[tuple[Future[bytes], ...]] = []
         self.commands: list[int] = []
 
     def add(self, observation: Observation) -> None:
         """Keep `observation`."""
         self.commands.append(int(observation.command_history[-1]))
         names = [c.name for c in observation.cameras if self._channels is None or c.name in self._channels]
-        self._jpegs.append(tuple(encode_jpeg(observation.images[name]) for name in names))
-        self._observations.append(observation)
+        self._jpegs.append(tuple(self._pool.submit(observation.images[name], JPEG_QUALITY) for name in names))
+        # The images go once they are encoded; a rollout of full size would fill the memory.
+        self._observations.append(replace(observation, images={}))
 
     def finish(self, record: RolloutRecord, ego_states: np.ndarray) -> ObservationLog | None:
         """Return everything kept, or None if there were no images to keep.
@@ -53,7 +56,7 @@ class ObservationCollector:
         return ObservationLog(
             token=record.token,
             cameras=cameras,
-            jpegs=tuple(self._jpegs),
+            jpegs=tuple(tuple(jpeg.result() for jpeg in rig) for rig in self._jpegs),
             timestamps_us=stack("timestamp_us"),
             ego_pose=stack("ego_pose"),
             ego_history=stack("ego_history"),
@@ -66,10 +69,3 @@ class ObservationCollector:
             state_dt=record.dt,
             decision_frames=record.decision_frames,
         )
-
-
-def encode_jpeg(image: np.ndarray) -> bytes:
-    """Return an RGB image (H, W, 3) uint8 as a JPEG file."""
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, format="JPEG", quality=JPEG_QUALITY)
-    return buffer.getvalue()

@@ -16,6 +16,7 @@ from simengine.errors import PlannerTimeoutError
 from simengine.export.openscene import OpenSceneRecorder
 from simengine.metrics.row import ScoreRow, failed_row, row_of
 from simengine.pdm_closed.episode import score_episode
+from simengine.render.jpeg import JpegPool
 from simengine.render.trust.meter import TrustMeter
 from simengine.runner.observations import ObservationCollector
 from simengine.runner.rewards import RewardRecorder
@@ -97,10 +98,12 @@ class Worker:
         self._rewards = rewards
         self._openscene = openscene
         self._trust = trust
+        self._pool = JpegPool()
 
     def close(self) -> None:
-        """Release connections."""
+        """Release connections and threads."""
         self._policies.close()
+        self._pool.close()
 
     def run(self, handle: Handle) -> ScoreRow:
         """Return the row of one scenario; whatever goes wrong in it becomes a failed row.
@@ -130,7 +133,7 @@ class Worker:
         scenario, labels = simulation.episode.scenario, self._labels(handle.token)
         state = self._policies.start(simulation, state, labels["seed"])
         policy = self._policies.make(scenario, simulation)
-        collector = ObservationCollector(settings.record_cameras)
+        collector = ObservationCollector(settings.record_cameras, self._pool)
         rewards = self._rewards and self._rewards.start(simulation.episode.logged, simulation.episode.traffic)
         frames = self._openscene and self._openscene.start(
             scenario, simulation, getattr(handle, "path", None)
