@@ -102,6 +102,7 @@ def test_variants_of_one_asset_share_what_stands(tmp_path):
     first, second = (make_street(token=f"place-00{k}") for k in (1, 2))
     write_asset(tmp_path / "place.npz", as_asset(first))
     opener = SceneOpener(tmp_path)
+    assert opener == SceneOpener(tmp_path) != SceneOpener(tmp_path, "worldengine_v1")
     stages = [opener(first), opener(second)]
     assert stages[0].static is stages[1].static
     write_asset(tmp_path / "place.npz", as_asset(second))

@@ -60,15 +60,15 @@ class Model:
         return cls(path.name, replace(flat, means=flat.means - middle), size)
 
 
+@dataclass(frozen=True)
 class AgentLibrary:
     """Makes nodes of agents: vehicles from the model nearest in size, all else lifted from its box.
 
-    Args:
+    Attributes:
         folder: with one vehicle in each .npz, .ply or .ckpt.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = Path(folder)
+    folder: Path
 
     def __call__(self, agent_id: str, kind: int, size: np.ndarray) -> SplatNode:
         """Return the node of one agent; the same sizes always get the same model, stretched to the box.
@@ -85,10 +85,10 @@ class AgentLibrary:
     @cached_property
     def models(self) -> tuple[Model, ...]:
         """All vehicles, by file name."""
-        files = sorted(path for path in self._folder.glob("*") if path.suffix in READERS)
+        files = sorted(path for path in self.folder.glob("*") if path.suffix in READERS)
         if not files:
             raise AssetError(
-                f"{self._folder}: holds no vehicles, expected files {', '.join(READERS)}: check render.agent_library"
+                f"{self.folder}: holds no vehicles, expected files {', '.join(READERS)}: check render.agent_library"
             )
         return tuple(Model.read(path) for path in files)
 

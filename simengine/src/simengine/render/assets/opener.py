@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from simengine.errors import AssetError
@@ -21,24 +22,20 @@ COMPOSITIONS: dict[str, Callable[[Scenario, Asset, AgentMaker], Stage]] = {
 }
 
 
+@dataclass(frozen=True)
 class SceneOpener:
     """What `SceneRenderer` opens scenes with; the last asset is kept for the next scenario that shares it.
 
-    Args:
+    Attributes:
         asset_root: folder of assets; None lifts every scene.
         composition: how a scenario stands in an asset, one of `COMPOSITIONS`.
         make_agent: of agents without Gaussians.
     """
 
-    def __init__(
-        self,
-        asset_root: Path | None = None,
-        composition: str = "corrected",
-        make_agent: AgentMaker = lift_agent,
-    ) -> None:
-        self._root, self._make_agent = asset_root, make_agent
-        self._compose = COMPOSITIONS[composition]
-        self._last: tuple[tuple[Path, int], Asset] | None = None
+    asset_root: Path | None = None
+    composition: str = "corrected"
+    make_agent: AgentMaker = lift_agent
+    _last: dict[tuple[Path, int], Asset] = field(default_factory=dict, repr=False, compare=False)
 
     def __call__(self, scenario: Scenario) -> Stage:
         """Return the stage of `scenario`.
@@ -48,23 +45,23 @@ class SceneOpener:
         Raises:
             AssetError: the scenario names an asset that is not there, or it cannot be read.
         """
-        if self._root is not None:
-            path = find_asset(self._root, scenario.asset_id or scenario.token)
+        if self.asset_root is not None:
+            path = find_asset(self.asset_root, scenario.asset_id or scenario.token)
             if path is not None:
-                return self._compose(scenario, self._asset(path), self._make_agent)
+                return COMPOSITIONS[self.composition](scenario, self._asset(path), self.make_agent)
             if scenario.asset_id:
                 raise AssetError(
-                    f"scenario {scenario.token}: its asset {scenario.asset_id} is not below {self._root}, expected "
+                    f"scenario {scenario.token}: its asset {scenario.asset_id} is not below {self.asset_root}, expected "
                     f"{scenario.asset_id}/background/{scenario.asset_id}.ckpt, .npz or .ply: download it, or leave "
                     "out render.asset_root to draw what is lifted from the log"
                 )
-        return FlatStage(scenario, lift(scenario, self._make_agent), self._make_agent)
+        return FlatStage(scenario, lift(scenario, self.make_agent), self.make_agent)
 
     def _asset(self, path: Path) -> Asset:
         key = (path, path.stat().st_mtime_ns)
-        last = self._last
-        if last is None or last[0] != key:
+        kept = self._last.get(key)
+        if kept is None:
             # The old asset goes before the new one is read, so that both need not fit at once.
-            last = self._last = None
-            last = self._last = (key, read_asset(path))
-        return last[1]
+            self._last.clear()
+            kept = self._last[key] = read_asset(path)
+        return kept
