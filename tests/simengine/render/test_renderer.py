@@ -201,3 +201,24 @@ def test_rolling_shutter_follows_the_motion_of_the_ego():
 
     for row, expected in ((4, behind), (67, whole), (130, ahead)):
         assert error(row, expected) == min(error(row, other) for other in (behind, whole, ahead))
+
+
+def test_one_instant_is_composed_once(street, monkeypatch):
+    scenario, renderer = street[0], SceneRenderer(CpuBackend(1))
+    renderer.load(scenario)
+    stage, calls = renderer._current.stage, []
+    compose = stage.moving
+    monkeypatch.setattr(stage, "moving", lambda *args: calls.append(args) or compose(*args))
+    ego, everyone = scenario.ego.pose[FRAME], states_at(scenario, FRAME)
+    first = renderer.posed(ego, everyone, FRAME).moving
+    assert renderer.posed(ego.copy(), states_at(scenario, FRAME), FRAME).moving is first
+    turned = replace(everyone, pose=everyone.pose + [0.0, 0.0, 1e-9])
+    others = [
+        renderer.posed(ego, turned, FRAME),
+        renderer.posed(ego + 1e-9, everyone, FRAME),
+        renderer.posed(ego, everyone, FRAME + 1),
+        renderer.posed(ego, only(everyone, 0), FRAME),
+        renderer.posed(ego, everyone, FRAME),
+    ]
+    assert len(calls) == 6 and all(other.moving is not first for other in others)
+    np.testing.assert_array_equal(others[-1].moving.means, first.means)

@@ -90,7 +90,7 @@ class SceneRenderer:
             half = 0.5 * self._rolling_shutter
             start, end = (moved_pose(ego_pose, ego_motion[:2], ego_motion[2], dt) for dt in (-half, half))
         request = RigRequest(
-            (loaded.static, loaded.stage.moving(ego_pose, agents, frame_time)),
+            (loaded.static, loaded.moving(ego_pose, agents, frame_time)),
             cameras,
             _camera_poses(loaded.stage, start, cameras),
             None if start is end else _camera_poses(loaded.stage, end, cameras),
@@ -110,7 +110,7 @@ class SceneRenderer:
     ) -> RenderedRig:
         """Return images, and depth if wanted, of the loaded scenario for pinhole cameras."""
         loaded = self._loaded("render()")
-        moving = loaded.stage.moving(ego_pose, agents, frame_time)
+        moving = loaded.moving(ego_pose, agents, frame_time)
         poses = _camera_poses(loaded.stage, ego_pose, cameras)
         return self._backend.render((loaded.static, moving), cameras, poses, want_depth)
 
@@ -119,7 +119,7 @@ class SceneRenderer:
         loaded = self._loaded("posed()")
         if loaded.apart is None:
             loaded.apart = split_sky(loaded.stage.scene)
-        moving = loaded.stage.moving(ego_pose, agents, frame_time)
+        moving = loaded.moving(ego_pose, agents, frame_time)
         return PosedScene(*loaded.apart, moving, _scene_from_ego(loaded.stage, ego_pose))
 
     def _loaded(self, what: str) -> LoadedScene:

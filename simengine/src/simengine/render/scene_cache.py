@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simengine.datatypes.agents import AgentStates
 from simengine.render.gaussians import FlatGaussians
 from simengine.render.scene import SplatScene
 from simengine.render.stage import FlatStage, Stage
@@ -24,11 +25,24 @@ class LoadedScene:
         stage: the scene with a scenario in it.
         static: its static Gaussians, the same object in every frame.
         apart: the same without the sky, and the sky; None until somebody asks.
+        last: what moved at the last instant, and a key of that instant.
     """
 
     stage: Stage
     static: FlatGaussians
     apart: tuple[FlatGaussians, FlatGaussians] | None = None
+    last: tuple[bytes, FlatGaussians] | None = None
+
+    def moving(self, ego_pose: np.ndarray, agents: AgentStates, frame_time: int) -> FlatGaussians:
+        """Return what `Stage.moving` does: cameras, lidars and trust of one instant are given the same object."""
+        parts = [np.asarray(ego_pose, np.float64), agents.pose, agents.size, agents.types]
+        names = "\0".join(map(str, agents.ids)).encode()
+        key = b"\1".join(
+            [str(frame_time).encode(), names, *(np.ascontiguousarray(part).tobytes() for part in parts)]
+        )
+        if self.last is None or self.last[0] != key:
+            self.last = (key, self.stage.moving(ego_pose, agents, frame_time))
+        return self.last[1]
 
     @property
     def nbytes(self) -> int:

@@ -51,9 +51,9 @@ class SceneOpener:
                 return COMPOSITIONS[self.composition](scenario, self._asset(path), self.make_agent)
             if scenario.asset_id:
                 raise AssetError(
-                    f"scenario {scenario.token}: its asset {scenario.asset_id} is not below {self.asset_root}, expected "
-                    f"{scenario.asset_id}/background/{scenario.asset_id}.ckpt, .npz or .ply: download it, or leave "
-                    "out render.asset_root to draw what is lifted from the log"
+                    f"scenario {scenario.token}: its asset {scenario.asset_id} is not below {self.asset_root}, "
+                    f"expected {scenario.asset_id}/background/{scenario.asset_id}.ckpt, .npz or .ply: download it, "
+                    "or leave out render.asset_root to draw what is lifted from the log"
                 )
         return FlatStage(scenario, lift(scenario, self.make_agent), self.make_agent)
 
