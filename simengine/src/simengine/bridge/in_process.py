@@ -20,6 +20,11 @@ class InProcessClient:
         """Name of the planner."""
         return self._planner.name
 
+    @property
+    def wants_device_images(self) -> bool:
+        """Whether the planner takes images as tensors on the renderer's device; see `Planner`."""
+        return bool(getattr(self._planner, "wants_device_images", False))
+
     def wait_until_ready(self, timeout: float | None = None) -> None:
         """Return at once: a planner in this process is always there."""
 

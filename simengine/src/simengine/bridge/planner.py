@@ -20,6 +20,9 @@ class Planner(Protocol):
     * The first step seen may be larger than 0 (this planner was restarted in the middle of a rollout).
 
     Images are read-only and hold their values only during the call: copy what you keep.
+
+    A planner in the simulator's process may have an attribute `wants_device_images = True`: where images are drawn on
+    a GPU, it is then given (H, W, 3) uint8 torch tensors on that device, which never pass through host memory.
     """
 
     name: str

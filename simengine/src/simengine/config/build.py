@@ -138,7 +138,7 @@ def build_worker(config: RunConfig) -> Worker:
     """Return a worker with everything `config` names; called once in each worker process."""
     config = settled(config)
     protocol = make_protocol(config)
-    renderer = None
+    renderer, policies = None, _policy_source(config)
     if config.render.backend != "none":
         backend = make_backend(config.render.backend, _render_threads(config))
         renderer = SceneRenderer(
@@ -147,6 +147,7 @@ def build_worker(config: RunConfig) -> Worker:
             cache_bytes=cache_bytes(config.render),
             lens=config.render.lens,
             rolling_shutter=config.render.rolling_shutter,
+            device_images=policies.device_images,
         )
     simulation = Simulation(
         protocol,
@@ -166,7 +167,7 @@ def build_worker(config: RunConfig) -> Worker:
     )
     return Worker(
         simulation,
-        _policy_source(config),
+        policies,
         run_directory(config),
         settings,
         make_recorder(config),
@@ -194,7 +195,10 @@ def _policy_source(config: RunConfig) -> PolicySource:
         return _files_source(config)
     if config.ego == "planner":
         connection = _connect(config)
-        return PolicySource(lambda *_: RemotePolicy(connection), connection.finish, connection.close)
+        on_device = isinstance(connection, InProcessClient) and connection.wants_device_images
+        return PolicySource(
+            lambda *_: RemotePolicy(connection), connection.finish, connection.close, device_images=on_device
+        )
     simple = {
         "log_replay": LogReplayPolicy,
         "constant_velocity": ConstantVelocityPolicy,

@@ -69,6 +69,7 @@ class PolicySource:
         start: returns where the first decision is taken, given the simulation, its logged state and the seed of the
             episode.
         plans_at_end: whether policies may be asked for a plan after the last decision.
+        device_images: whether policies take images as tensors on the renderer's device.
     """
 
     make: Callable[[Scenario, Simulation], EgoPolicy]
@@ -76,6 +77,7 @@ class PolicySource:
     close: Callable[[], None] = lambda: None
     start: Callable[[Simulation, SimState, int], SimState] = lambda simulation, state, seed: state
     plans_at_end: bool = True
+    device_images: bool = False
 
 
 class Worker:
