@@ -9,7 +9,12 @@ from PIL import Image
 
 from asset_factories import SKY, moving_dict, node_dict, write_checkpoint
 from simengine.cli.main import main
-from simengine.errors import AssetError
+from simengine.config.build import check
+from simengine.config.compat import PRESET
+from simengine.config.compose import compose_run
+from simengine.config.protocols import settled
+from simengine.config.scenes import cache_bytes
+from simengine.errors import AssetError, ConfigError
 from simengine.render.assets.asset import NodeKind
 from simengine.render.assets.formats import find_asset, read_asset, write_asset
 from simengine.render.sh import from_rgb
@@ -161,3 +166,19 @@ def test_a_folder_of_assets_that_is_not_there_is_one_sentence(tmp_path, capsys):
         assert (
             f"render.{key} is {tmp_path / 'nowhere'}, but there is no such folder" in capsys.readouterr().err
         )
+
+
+def test_the_protocol_says_how_scenarios_stand_in_assets(monkeypatch):
+    monkeypatch.delenv("WORLDENGINE_ROOT", raising=False)
+    ours, published = compose_run([]), compose_run([], PRESET)
+    assert settled(ours).render.composition == "corrected"
+    assert settled(published).render.composition == "worldengine_v1"
+    assert settled(compose_run(["render.composition=corrected"], PRESET)).render.composition == "corrected"
+    folder = "data/sim_engine/assets/navtest_failures/assets"
+    assert compose_run([f"asset_folder_path={folder}"], PRESET).render.asset_root == folder
+    with pytest.raises(
+        ConfigError, match=r"render.composition is 'mixed', expected one of corrected, worldengine_v1"
+    ):
+        check(compose_run(["render.composition=mixed"]))
+    with pytest.raises(ConfigError, match="render.cache_mib is -1"):
+        cache_bytes(compose_run(["render.cache_mib=-1"]).render)

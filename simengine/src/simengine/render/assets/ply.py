@@ -60,7 +60,8 @@ def read_ply(path: Path) -> Asset:
 
 def _gaussians(path: Path, columns: Mapping[str, np.ndarray]) -> FlatGaussians:
     def stacked(*names: str) -> np.ndarray:
-        table = np.stack([columns[name] for name in names], axis=1).astype(np.float64)
+        with np.errstate(over="ignore"):
+            table = np.stack([columns[name].astype(np.float32) for name in names], axis=1)
         if not np.isfinite(table).all():
             raise AssetError(
                 f"{path}: {names[0]} to {names[-1]} hold NaN or infinity, expected finite numbers: export it again"
