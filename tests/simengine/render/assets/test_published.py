@@ -108,8 +108,8 @@ def test_a_changing_colour_is_read_at_the_raw_time():
     log = log_of((20, 38, 5, 0.0), (20, 39, 5, 0.0))
     stage = stage_of(car(two_gaussians((0, 0, 0), (1, 0, 0)), log, fourier=series))
     flat = stage.moving(EGO, car_at(30, 60, 0.0), 3)
-    # 300000 us; the angle 2 pi 300000 is rounded to single precision before its sine is taken.
-    angle = np.float32(2 * np.pi) * np.float32(300_000)
+    # 300000 us; the angle 2 pi 2 x / 2 is rounded to single precision before its sine is taken.
+    angle = np.float32(300_000 * 2 * 2) * np.float32(np.pi) / np.float32(2)
     np.testing.assert_allclose(flat.sh[:, 0], np.full((2, 3), 0.5 + 0.25 * np.sin(angle)), atol=1e-5)
     assert abs(np.sin(angle)) > 1e-3
 

@@ -109,10 +109,12 @@ def fourier_basis(x: float | np.floating, count: int, in_space: bool) -> np.ndar
 
     Term k is cos(w k x) for even k and sin(w (k + 1) x) for odd k, where w is 1 in space and 2 pi / count in time.
     """
-    x = np.asarray(x)
     k = np.arange(count)
-    rate = (np.where(k % 2, k + 1, k) * (1.0 if in_space else 2.0 * np.pi / count)).astype(x.dtype)
-    return np.where(k % 2, np.sin(rate * x), np.cos(rate * x))
+    angle = np.asarray(x) * np.where(k % 2, k + 1, k).astype(np.asarray(x).dtype)
+    if not in_space:
+        # In this order, because single precision at times in microseconds leaves little else of the angle.
+        angle = angle * angle.dtype.type(2) * angle.dtype.type(np.pi) / angle.dtype.type(count)
+    return np.where(k % 2, np.sin(angle), np.cos(angle))
 
 
 def band_zero(logits: np.ndarray) -> np.ndarray:
