@@ -22,7 +22,7 @@ from simengine.render.gaussians import FlatGaussians
 from simengine.render.lens_plan import DrawnCamera, LensPlanner
 
 _SHARES = 4
-"""Into how many jobs the tiles of one camera are dealt."""
+"""Into how many jobs the tiles of one camera are dealt where there are few cameras."""
 
 
 @dataclass(frozen=True)
@@ -89,17 +89,25 @@ class CpuBackend:
     def render_many(self, requests: Sequence[RigRequest]) -> list[RenderedRig]:
         """Return the images of several rigs; see `RenderBackend.render_many`."""
         jobs = [job for request in requests for job in self._jobs(request)]
-        run = self._pool.map if self._pool else map
-        prepared = list(run(_prepare, jobs))
-        shares = [(seen, share) for share in range(_SHARES) for seen in prepared]
-        list(run(_blend, *zip(*shares, strict=True))) if shares else None
-        images = iter(list(run(_finish, jobs, prepared)))
+        images = iter(self._images(jobs))
         rigs = []
         for request in requests:
             mine = [next(images) for _ in request.cameras]
             depth = tuple(depth for _, depth in mine) if request.want_depth else None
             rigs.append(RenderedRig(tuple(rgb for rgb, _ in mine), depth))
         return rigs
+
+    def _images(self, jobs: Sequence[_Job]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return image and depth of every job."""
+        if self._pool is None:
+            return [_draw(job) for job in jobs]
+        if len(jobs) >= 2 * self._threads:
+            # Whole images one after another stay in the caches.
+            return list(self._pool.map(_draw, jobs))
+        prepared = list(self._pool.map(_prepare, jobs))
+        shares = [(seen, share, _SHARES) for seen in prepared for share in range(_SHARES)]
+        list(self._pool.map(lambda share: _blend(*share), shares))
+        return list(self._pool.map(_finish, jobs, prepared))
 
     def _jobs(self, request: RigRequest) -> list[_Job]:
         check_rig(request)
@@ -163,9 +171,16 @@ def _through_lens(job: _Job) -> list[np.ndarray]:
     return seen
 
 
-def _blend(seen: _Prepared, share: int) -> None:
+def _draw(job: _Job) -> tuple[np.ndarray, np.ndarray]:
+    """Return image and depth of one job."""
+    seen = _prepare(job)
+    _blend(seen, 0, 1)
+    return _finish(job, seen)
+
+
+def _blend(seen: _Prepared, share: int, shares: int) -> None:
     """Draw one share of the tiles of one camera; neighbours go to different shares, which evens them out."""
-    blend_tiles(seen.splats, seen.rows, seen.offsets, share, _SHARES, seen.rgb, seen.depth)
+    blend_tiles(seen.splats, seen.rows, seen.offsets, share, shares, seen.rgb, seen.depth)
 
 
 def _finish(job: _Job, seen: _Prepared) -> tuple[np.ndarray, np.ndarray]:
