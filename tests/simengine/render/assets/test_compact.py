@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from dataclasses import replace
 
 import numpy as np
@@ -236,3 +237,16 @@ def test_nodes_have_different_names():
     node = AssetNode("a", NodeKind.BACKGROUND, FlatGaussians.empty())
     with pytest.raises(AssetError, match="two nodes 'a'"):
         Asset((node, node))
+
+
+def test_a_claim_of_more_than_there_is_memory_is_one_sentence(tmp_path):
+    path = tmp_path / "a.npz"
+    write_compact(path, full_asset())
+    huge = b"{'descr': '|u1', 'fortran_order': False, 'shape': (400000000000000,), }"
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(
+            "bomb.npy", b"\x93NUMPY\x01\x00" + (len(huge) + 1).to_bytes(2, "little") + huge + b"\n"
+        )
+    with pytest.raises(AssetError) as caught:
+        read_compact(path)
+    assert "\n" not in str(caught.value)

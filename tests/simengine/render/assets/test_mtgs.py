@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 
 import numpy as np
@@ -168,3 +169,25 @@ def test_deformed_files_are_one_sentence(tmp_path):
     ):
         with pytest.raises(AssetError, match=sentence):
             read(nodes)
+
+
+@pytest.mark.parametrize(
+    ("heights", "sim2"),
+    [
+        (np.zeros(3), {"R": [1, 0, 0, 1], "t": [0, 0], "s": 1}),
+        (np.zeros((2, 2)), {"R": [1, 0, 0], "t": [0, 0], "s": 1}),
+        (np.zeros((2, 2)), {"R": [1, 0, 0, 1], "t": [0, 0], "s": 0}),
+        (np.zeros((2, 2)), {"R": [1, 0, 0, 1], "t": [0, float("nan")], "s": 1}),
+        (np.zeros((2, 2)), [1]),
+        (np.array([[None]]), {"R": [1, 0, 0, 1], "t": [0, 0], "s": 1}),
+    ],
+)
+def test_deformed_height_maps_are_one_sentence(tmp_path, heights, sim2):
+    path = write_checkpoint(tmp_path, "a", {"background": node_dict()})
+    folder = tmp_path / "a" / "road_height_map"
+    folder.mkdir()
+    np.save(folder / "road_height_map.npy", heights)
+    (folder / "sim2.json").write_text(json.dumps(sim2))
+    with pytest.raises(AssetError, match=r"road_height_map: cannot be read .* or leave it out") as caught:
+        read_checkpoint(path)
+    assert "\n" not in str(caught.value)

@@ -58,6 +58,10 @@ def read_compact(path: Path) -> Asset:
         header, arrays = read_arrays(path, FORMAT, VERSION)
     except ScenarioFormatError as error:
         raise AssetError(str(error)) from None
+    except MemoryError:
+        raise AssetError(
+            f"{path}: claims arrays that fit no memory, expected an asset: make or copy it again"
+        ) from None
     try:
         nodes = tuple(_node(entry, _part(arrays, f"{k}/")) for k, entry in enumerate(header["nodes"]))
         asset = Asset(nodes, _finite(arrays["recon2world"], (3,)), _heights(header, arrays))

@@ -69,7 +69,7 @@ def read_height_map(folder: Path) -> HeightMap | None:
             raise ValueError(f"heights of shape {heights.shape} and type {heights.dtype}")
         if not (np.isfinite(rotation).all() and np.isfinite(translation).all() and 0 < scale < np.inf):
             raise ValueError("a similarity that is not finite")
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, MemoryError) as error:
         raise AssetError(
             f"{folder}: cannot be read ({type(error).__name__}: {error}), expected road_height_map.npy (rows, "
             "columns) and sim2.json with R, t and s: copy the folder again, or leave it out"
