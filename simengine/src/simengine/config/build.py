@@ -24,7 +24,8 @@ from simengine.config.protocols import check_protocol, make_protocol, settled, t
 from simengine.config.recovery import DRIVERS, recovery_params, recovery_source
 from simengine.config.rewards import check_rewards, make_recorder
 from simengine.config.scenes import cache_bytes, scene_opener
-from simengine.config.schema import RunConfig
+from simengine.config.schema import RenderConfig, RunConfig
+from simengine.datatypes.camera import CameraCalibration
 from simengine.config.sensors import check_sensors, make_lidar, make_trust
 from simengine.errors import ConfigError
 from simengine.metrics.pdm.parameters import MODES
@@ -51,6 +52,7 @@ CHOICES = {
     "worker": ("sequential", "processes", "ray"),
     "render.backend": ("cpu", "gsplat", "auto", "none"),
     "render.composition": (*COMPOSITIONS,),
+    "render.rig": ("nuplan", "scenario"),
     "render.lens": ("auto", "native", "warp"),
     "record.cameras": ("front", "all", "none"),
     "bridge.transport": ("socket", "files"),
@@ -154,7 +156,7 @@ def build_worker(config: RunConfig) -> Worker:
         protocol.rules.trackers[config.controller](),
         traffic_model(config),
         renderer,
-        nuplan_rig(config.render.width_px, config.render.height_px, distortion=config.render.distortion),
+        _rig(config.render),
         make_lidar(config, renderer, _render_threads(config)),
     )
     cameras = {"front": ("CAM_F0",), "all": None, "none": ()}[config.record.cameras]
@@ -174,6 +176,13 @@ def build_worker(config: RunConfig) -> Worker:
         make_openscene(config, output_dir(config)),
         make_trust(config, renderer),
     )
+
+
+def _rig(config: RenderConfig) -> tuple[CameraCalibration, ...] | None:
+    """Return the cameras to draw, None for those of each scenario."""
+    if config.rig == "scenario":
+        return None
+    return nuplan_rig(config.width_px, config.height_px, distortion=config.distortion)
 
 
 def run_directory(config: RunConfig) -> RunDirectory:
