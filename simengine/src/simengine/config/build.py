@@ -25,8 +25,8 @@ from simengine.config.recovery import DRIVERS, recovery_params, recovery_source
 from simengine.config.rewards import check_rewards, make_recorder
 from simengine.config.scenes import cache_bytes, scene_opener
 from simengine.config.schema import RenderConfig, RunConfig
-from simengine.datatypes.camera import CameraCalibration
 from simengine.config.sensors import check_sensors, make_lidar, make_trust
+from simengine.datatypes.camera import CameraCalibration
 from simengine.errors import ConfigError
 from simengine.metrics.pdm.parameters import MODES
 from simengine.render.assets.opener import COMPOSITIONS
