@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from algengine.heads.sub_score_heads import SUB_SCORES
 from algengine.heads.trajectory_scoring import IMITATION
 from algengine.losses.distillation import SUB_SCORE_WEIGHTS
 from algengine.losses.imitation import hard_imitation
@@ -59,7 +60,7 @@ class PublishedObjective:
             outputs: logits (B, K) of imitation and, for RL, of the sub-scores.
             outcomes: of the same decisions.
         """
-        known = torch.stack([~column.isnan().any(-1) for column in outcomes.rewards.values()]).all(0)
+        known = torch.stack([outcomes.known(name) for name in (*SUB_SCORES, "score")]).all(0)
         if not known.any():
             return {"loss_imitation": 0.0 * outputs[IMITATION].sum(), "known": known.float().mean()}
         outputs, outcomes = {n: v[known] for n, v in outputs.items()}, _select(outcomes, known)

@@ -1,0 +1,134 @@
+"""What a post-training run is made of, checked: a config file as frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+
+from mmengine.config import Config
+
+from algengine.post_training.adapt import AdapterConfig, LoRARule
+from algengine.post_training.objective import ExpectationObjective
+from algengine.post_training.published import PublishedObjective
+from algengine.post_training.recipe import DataConfig
+from simengine.errors import ConfigError
+
+OBJECTIVES = {"expectation": ExpectationObjective, "published": PublishedObjective}
+
+
+@dataclass(frozen=True)
+class ScheduleConfig:
+    """How long and how fast.
+
+    Attributes:
+        steps: updates; 0 for `epochs`.
+        epochs: passes over the data.
+        batch_size: decisions per update.
+        lr: highest learning rate.
+        least_lr: share of it at the end of the cosine.
+        warmup: updates of linear warm-up.
+        warmup_start: share of the rate at its begin.
+        by_epoch: the rate falls once per epoch, as in the original; else at every update.
+        weight_decay: of AdamW.
+        clip: largest norm of the gradient.
+        seed: of adapters, order and dropout.
+        save_every: updates between saved states.
+        log_every: updates between rows of the log.
+    """
+
+    steps: int = 0
+    epochs: int = 8
+    batch_size: int = 16
+    lr: float = 2e-4
+    least_lr: float = 1e-3
+    warmup: int = 500
+    warmup_start: float = 1 / 3
+    by_epoch: bool = False
+    weight_decay: float = 0.01
+    clip: float = 35.0
+    seed: int = 0
+    save_every: int = 100
+    log_every: int = 10
+
+
+@dataclass(frozen=True)
+class CacheConfig:
+    """Where features are kept.
+
+    Attributes:
+        root: folder.
+        dtype: see `FeatureCache`.
+    """
+
+    root: str = "data/alg_engine/features"
+    dtype: str = "float32"
+
+
+@dataclass(frozen=True)
+class PostTrainingConfig:
+    """A run of post-training.
+
+    Attributes:
+        data: which decisions.
+        objective: `ExpectationObjective` or `PublishedObjective`.
+        adapters: what learns.
+        schedule: how long.
+        cache: of the frozen part.
+        model: keys of the base planner's config to change, such as `dict(head=dict(sub_scores=True))`.
+    """
+
+    data: DataConfig
+    objective: ExpectationObjective | PublishedObjective = field(default_factory=ExpectationObjective)
+    adapters: AdapterConfig = field(default_factory=AdapterConfig)
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    cache: CacheConfig = field(default_factory=CacheConfig)
+    model: Mapping = field(default_factory=dict)
+
+    def describe(self) -> dict:
+        """Return everything that decides the result, as plain values."""
+        kind = next(name for name, kind in OBJECTIVES.items() if isinstance(self.objective, kind))
+        return {
+            "data": asdict(self.data),
+            "objective": {"type": kind, **asdict(self.objective)},
+            "adapters": asdict(self.adapters),
+            "schedule": asdict(self.schedule),
+            "cache": {"dtype": self.cache.dtype},
+            "model": dict(self.model),
+        }
+
+
+def read_config(config: Config) -> PostTrainingConfig:
+    """Return a config file as values; top-level keys besides those of `PostTrainingConfig` are for the file's own use.
+
+    Raises:
+        ConfigError: a key is unknown or missing, or the objective is.
+    """
+    plain = config.to_dict()
+    if "data" not in plain:
+        raise ConfigError(
+            "the config has no data=dict(...), expected a recipe: see configs/alg/post_training"
+        )
+    objective = dict(plain.get("objective", {}))
+    kind = objective.pop("type", "expectation")
+    if kind not in OBJECTIVES:
+        raise ConfigError(f"objective.type is {kind!r}, expected one of {', '.join(OBJECTIVES)}")
+    adapters = dict(plain.get("adapters", {}))
+    if "rules" in adapters:
+        adapters["rules"] = tuple(_fill(LoRARule, rule, "adapters.rules") for rule in adapters["rules"])
+    return PostTrainingConfig(
+        data=_fill(DataConfig, plain["data"], "data"),
+        objective=_fill(OBJECTIVES[kind], objective, "objective"),
+        adapters=_fill(AdapterConfig, adapters, "adapters"),
+        schedule=_fill(ScheduleConfig, plain.get("schedule", {}), "schedule"),
+        cache=_fill(CacheConfig, plain.get("cache", {}), "cache"),
+        model=plain.get("model", {}),
+    )
+
+
+def _fill(kind: type, values: Mapping, name: str) -> object:
+    known = {item.name for item in fields(kind)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise ConfigError(f"{name} has the key {unknown[0]!r}, expected some of {', '.join(sorted(known))}")
+    # Plain values, so that a config read from a file equals one written in Python.
+    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})

@@ -1,0 +1,109 @@
+"""The data recipes of post-training: which decisions of common logs, rare logs and rollouts are learned from.
+
+The seven rows of the published table differ in these keys only (reference: algengine.md 4.6, 4.8, 6.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from algengine.errors import RecordingError
+from algengine.post_training.filters import keeps
+from algengine.post_training.outcome import NORMAL, REAL_FAILURE, SYNTHETIC
+from algengine.post_training.runs import Decision, read_run
+from algengine.rare_cases.split_file import read_split
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """A recipe. Runs are output folders of `simengine run`.
+
+    Attributes:
+        common: runs over common logs; normal decisions are drawn from them.
+        rare: runs over logs in which the base planner fails: real failures.
+        rollouts: runs in which somebody else than the log drove: synthetic.
+        failures: splits (YAML or folders) of rare cases; only their tokens of `rare` and `rollouts` count; all if none.
+        filter: of synthetic decisions, see `keeps`.
+        first_only: real failures are the first decision of each log, as in the original, where a token is one frame.
+        include_real_failures: whether `rare` counts beside `rollouts`.
+        normal_ratio: normal decisions drawn for each failure.
+        normal_only: keep the drawn normal decisions and drop the failures.
+        seed: of the drawing.
+    """
+
+    common: Sequence[str] = ()
+    rare: Sequence[str] = ()
+    rollouts: Sequence[str] = ()
+    failures: Sequence[str] = ()
+    filter: str = "v1"
+    first_only: bool = False
+    include_real_failures: bool = True
+    normal_ratio: float = 1.0
+    normal_only: bool = False
+    seed: int = 0
+
+
+def select_decisions(config: DataConfig, vocabulary_key: str) -> list[Decision]:
+    """Return the decisions of a recipe: failures, then as many normal ones as it asks for.
+
+    Decisions without a known score are left out. Normal decisions are drawn without replacement while there are enough.
+
+    Raises:
+        RecordingError: a run cannot be used, or the recipe selects nothing.
+    """
+    wanted = {token for split in config.failures for token in read_split(Path(split)).tokens}
+    failures = _synthetic(config, wanted, vocabulary_key)
+    if config.include_real_failures:
+        failures += _real(config, wanted, vocabulary_key)
+    if not failures:
+        raise RecordingError(
+            f"the recipe selects no failure of {[*config.rollouts, *config.rare]} with filter {config.filter!r}: "
+            "give it more runs, or another filter"
+        )
+    normals = _normals(config, round(config.normal_ratio * len(failures)), wanted, vocabulary_key)
+    return normals if config.normal_only else failures + normals
+
+
+def _synthetic(config: DataConfig, wanted: set[str], key: str) -> list[Decision]:
+    chosen = []
+    for run in config.rollouts:
+        for decision, rewards in read_run(Path(run), key):
+            if wanted and decision.token not in wanted:
+                continue
+            if keeps(config.filter, decision.step, decision.columns(rewards), decision.driven):
+                chosen.append(replace(decision, fail_mask=SYNTHETIC))
+    return chosen
+
+
+def _real(config: DataConfig, wanted: set[str], key: str) -> list[Decision]:
+    name = "v2" if config.first_only else "none"
+    return [
+        replace(decision, fail_mask=REAL_FAILURE)
+        for run in config.rare
+        for decision, rewards in read_run(Path(run), key)
+        if (not wanted or decision.token in wanted)
+        and keeps(name, decision.step, decision.columns(rewards), decision.driven)
+    ]
+
+
+def _normals(config: DataConfig, count: int, wanted: set[str], key: str) -> list[Decision]:
+    pool = [
+        replace(decision, fail_mask=NORMAL)
+        for run in config.common
+        for decision, rewards in read_run(Path(run), key)
+        if decision.token not in wanted and keeps("none", decision.step, decision.columns(rewards), -1)
+    ]
+    if not count:
+        return []
+    if not pool:
+        raise RecordingError(
+            f"the recipe needs {count} normal decisions but {list(config.common)} has none: give runs over common "
+            "logs as data.common, or set data.normal_ratio=0"
+        )
+    rng = np.random.default_rng(config.seed)
+    rows = rng.choice(len(pool), count, replace=count > len(pool))
+    return [pool[row] for row in sorted(rows.tolist())]

@@ -1,0 +1,227 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from alg_factories import make_log, make_observation
+from algengine.cli.main import main
+from algengine.engine.configs import config_folders, load_config
+from algengine.engine.weights import load_checkpoint
+from algengine.errors import CheckpointError
+from algengine.post_training.adapt import AdapterConfig
+from algengine.post_training.base import load_base, make_student
+from algengine.post_training.config import CacheConfig, PostTrainingConfig, ScheduleConfig, read_config
+from algengine.post_training.export import export_student
+from algengine.post_training.load import load_post_trained
+from algengine.post_training.objective import ExpectationObjective
+from algengine.post_training.published import PublishedObjective
+from algengine.post_training.recipe import DataConfig
+from algengine.post_training.schedule import learning_rate
+from algengine.post_training.train import post_train
+from post_training_factories import make_base, write_run
+from simengine.errors import ConfigError
+
+pytestmark = pytest.mark.mm
+LOGS = [make_log(f"log_{i}", 4.0 + i, 0.01 * i, decisions=4) for i in range(3)]
+
+
+class KilledError(Exception):
+    """Stands for a lost process."""
+
+
+@pytest.fixture(scope="module")
+def base():
+    return make_base()
+
+
+@pytest.fixture(scope="module")
+def config(base, tmp_path_factory) -> PostTrainingConfig:
+    folder = tmp_path_factory.mktemp("data")
+    plans = base.vocabulary.plans.astype(np.float32)
+    # Plan 3 is the good one, everywhere.
+    run = write_run(folder / "run", plans, LOGS, 11, lambda *_: np.where(np.arange(12) == 3, 1.0, 0.1))
+    return PostTrainingConfig(
+        DataConfig(common=[str(run)], rollouts=[str(run)]),
+        adapters=AdapterConfig(rank=2, alpha=2.0),
+        schedule=ScheduleConfig(steps=12, batch_size=6, lr=0.02, warmup=2, save_every=4, log_every=1),
+        cache=CacheConfig(str(folder / "features")),
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(config, base, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("work")
+    longer = replace(config, schedule=replace(config.schedule, steps=40))
+    return post_train(longer, base, folder)
+
+
+def state_of(path) -> dict:
+    return load_checkpoint(path)["state_dict"]
+
+
+def test_rewards_are_learned_and_the_run_is_told(trained):
+    summary = json.loads((trained.parent / "summary.json").read_text())
+    assert summary["decisions"] == {"normal": 12, "real_failure": 0, "synthetic": 12}
+    assert summary["before"]["all"]["expected"] < 0.3
+    assert summary["after"]["all"]["expected"] > 0.6
+    assert summary["after"]["synthetic"]["chosen"] == pytest.approx(1.0)
+    first = summary["log"][0]
+    # At the first update both policies are one.
+    assert first["kl"] == pytest.approx(0.0, abs=1e-6)
+    assert first["importance"] == pytest.approx(1.0, abs=1e-5)
+    assert first["reward"] == pytest.approx(first["reward_reference"], abs=1e-6)
+
+
+def test_killed_and_resumed_ends_with_the_same_weights_bit_by_bit(config, base, tmp_path):
+    whole = post_train(config, base, tmp_path / "whole")
+    seen = []
+
+    def kill(what, done, _total, _values):
+        seen.append((what, done))
+        if (what, done) == ("training", 7) and seen.count(("training", 7)) == 1:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        post_train(config, base, tmp_path / "resumed", progress=kill)
+    torch.manual_seed(12345)  # whatever the new process starts with
+    resumed = post_train(config, base, tmp_path / "resumed", progress=kill)
+    assert seen.count(("training", 5)) == 2  # saved after 4 updates, so 5 to 7 were made again
+    assert seen.count(("training", 4)) == 1
+    ours, theirs = state_of(resumed), state_of(whole)
+    assert set(ours) == set(theirs)
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    assert (tmp_path / "resumed" / "summary.json").read_text() == (
+        tmp_path / "whole" / "summary.json"
+    ).read_text()
+
+
+def test_a_work_dir_belongs_to_one_run(config, base, tmp_path):
+    short = replace(config, schedule=replace(config.schedule, steps=2))
+    post_train(short, base, tmp_path)
+    other = replace(short, objective=ExpectationObjective(kl_weight=0.2))
+    with pytest.raises(CheckpointError, match="another config, data or base planner"):
+        post_train(other, base, tmp_path)
+
+
+def test_exported_weights_serve_with_merged_adapters(trained, base, monkeypatch):
+    student, _ = make_student(base, {}, 0)
+    monkeypatch.chdir(trained.parent.parent)
+    planner = load_post_trained(str(trained.parent))
+    assert load_post_trained(str(trained)).weights_hash == planner.weights_hash
+    plan = planner.plan_batch([make_observation(LOGS[0], 0)])[0]
+    assert plan.vocabulary_index == 3
+    merged, before = state_of(trained), student.state_dict()
+    changed = {name for name in merged if not torch.equal(merged[name].float(), before[name].float())}
+    assert changed
+    assert all(name.startswith("head.") and name.endswith("weight") for name in changed)
+    adapters = load_checkpoint(trained.parent / "lora.pth")["state_dict"]
+    assert adapters["planning_head.heads_lora.lora_imi.lora_4.B.weight"].shape == (1, 2)
+    # The state holds the same adapters unmerged: weight + alpha / r * B A.
+    state = state_of(trained.parent / "state.pth")
+    name = "head.imitation.0"
+    delta = state[f"{name}.lora.B"][0] @ state[f"{name}.lora.A"][0]
+    assert torch.allclose(merged[f"{name}.weight"], before[f"{name}.weight"] + delta, atol=1e-6)
+
+
+def test_post_trained_weights_can_be_post_trained_again(trained, tmp_path):
+    again = load_base(trained)
+    student, model = make_student(again, {}, 0)
+    path = export_student(student, model, again.state_dict, again.metadata, tmp_path)
+    assert all(
+        torch.equal(state_of(path)[n].float(), v)
+        for n, v in again.state_dict.items()
+        if v.is_floating_point()
+    )
+
+
+def test_published_objective_with_new_heads_and_supervised(config, base, tmp_path):
+    short = replace(config, schedule=replace(config.schedule, steps=3, by_epoch=True))
+    rl = replace(
+        short,
+        objective=PublishedObjective(),
+        adapters=AdapterConfig(rank=2, trainable=("head.sub_scores.*",)),
+        model={"head": {"sub_scores": True}},
+    )
+    weights = post_train(rl, base, tmp_path / "rl")
+    log = json.loads((tmp_path / "rl" / "summary.json").read_text())["log"]
+    assert {"loss_imitation", "loss_pg", "loss_entropy", "loss_rank", "loss_comfort"} <= set(log[0])
+    load_post_trained(str(weights)).plan_batch([make_observation(LOGS[0], 0)])
+    post_train(replace(short, objective=PublishedObjective(rl=False)), base, tmp_path / "il")
+    log = json.loads((tmp_path / "il" / "summary.json").read_text())["log"]
+    assert "loss_pg" not in log[0]
+    with pytest.raises(CheckpointError, match="do not fit the changed model"):
+        make_student(base, {"head": {"num_layers": 2}}, 0)
+
+
+def test_learning_rate_by_hand():
+    # Rates of the original for 8 epochs without warm-up (reference: algengine.md 2.8).
+    config = ScheduleConfig(warmup=0, by_epoch=True)
+    rates = [learning_rate(config, 10 * epoch, 10) for epoch in range(8)]
+    expected = [2.0e-4, 1.92e-4, 1.71e-4, 1.38e-4, 1.00e-4, 6.2e-5, 2.9e-5, 7.8e-6]
+    assert rates == pytest.approx(expected, rel=0.02)
+    assert learning_rate(config, 9, 10) == rates[0]
+    warm = ScheduleConfig(warmup=500, by_epoch=True)
+    assert learning_rate(warm, 0, 1000) == pytest.approx(2e-4 / 3)
+    assert learning_rate(warm, 250, 1000) == pytest.approx(2e-4 * 2 / 3)
+    assert learning_rate(ScheduleConfig(steps=100, warmup=0), 50, 10) == pytest.approx(2e-4 / 2, rel=0.01)
+
+
+RECIPES = sorted(p.stem for f in config_folders() for p in (f / "post_training").glob("e2e_*.py"))
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_is_read(name):
+    config = read_config(load_config(f"post_training/{name}"))
+    published = name.endswith("published") or "ilft" in name
+    assert isinstance(config.objective, PublishedObjective) == published
+    assert bool(config.data.rollouts) == ("rollout" in name or "replay" in name)
+    assert config.data.normal_only == ("common_log" in name)
+    assert config.data.common
+
+
+def test_recipes_have_the_published_names():
+    endings = (
+        "ilft_rare_log",
+        "rlft_common_log",
+        "rlft_rare_log",
+        "rlft_rare_syn_replay",
+        "rlft_rare_rollout",
+    )
+    assert {f"e2e_vadv2_50pct_{ending}" for ending in (*endings, "rlft_rare_rollout_bwm")} <= set(RECIPES)
+
+
+def test_unknown_keys_are_refused(tmp_path):
+    for text, message in (
+        ("data = dict(rares=[])", "data has the key 'rares'"),
+        ("data = dict()\nobjective = dict(type='ppo')", r"objective\.type is 'ppo'"),
+        ("objective = dict()", "no data="),
+    ):
+        path = tmp_path / "recipe.py"
+        path.write_text(text + "\n")
+        with pytest.raises(ConfigError, match=message):
+            read_config(load_config(str(path)))
+
+
+def test_command_trains_and_writes_a_vocabulary(config, base, tmp_path, capsys):
+    weights = export_student(
+        base.build(), base.model, base.state_dict, base.metadata | {"cameras": base.cameras}, tmp_path
+    )
+    assert (
+        main(["post-train", "--checkpoint", str(weights), "--vocabulary", str(tmp_path / "plans.npy")]) == 0
+    )
+    assert np.array_equal(np.load(tmp_path / "plans.npy"), base.state_dict["head.vocabulary"].numpy())
+    recipe = tmp_path / "recipe.py"
+    recipe.write_text(
+        f"data = dict(rollouts={list(config.data.rollouts)}, filter='v2', normal_ratio=0.0)\n"
+        f"cache = dict(root={config.cache.root!r})\nschedule = dict(steps=5, batch_size=3)\n"
+    )
+    arguments = ["post-train", str(recipe), "--checkpoint", str(weights), "--work-dir", str(tmp_path / "out")]
+    assert main([*arguments, "--device", "cpu", "--cfg-options", "schedule.steps=2"]) == 0
+    printed = capsys.readouterr().out
+    assert "training 2/2" in printed
+    assert "parameters learned" in printed
+    assert (tmp_path / "out" / "weights.pth").is_file()
+    assert main(["post-train", "--checkpoint", str(weights)]) == 1
+    assert "there is no config" in capsys.readouterr().err
