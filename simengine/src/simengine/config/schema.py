@@ -31,9 +31,9 @@ class RenderConfig:
     `asset_root` is the folder of reconstructed assets, None to draw what is lifted from the scenarios; `composition` is
     corrected or worldengine_v1, None for that of the protocol; `agent_library` is a folder of vehicles to borrow for
     agents without Gaussians; see docs/assets.md. `cache_mib` bounds the memory of scenes kept for another time.
-    `rig` is nuplan, or scenario for the cameras stored with each scenario, at their own sizes and with their own lenses.
-    `lens` is auto, native or warp: how lens distortion is drawn; `rolling_shutter` is the time from the first to the last
-    row of an image [s], 0 for a global shutter; see docs/lenses.md.
+    `rig` is nuplan, or scenario for the cameras stored with each scenario, with their own sizes and lenses.
+    `lens` is auto, native or warp: how lens distortion is drawn; `rolling_shutter` is the time from the first to the
+    last row of an image [s], 0 for a global shutter; see docs/lenses.md.
     """
 
     backend: str = "cpu"
