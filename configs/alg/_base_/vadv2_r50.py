@@ -17,6 +17,7 @@ model = dict(
         std=(1.0, 1.0, 1.0),
         bgr=True,
         pad_divisor=32,
+        photometric=True,
         grid_mask=0.7),
     backbone=dict(
         type='mmdet.ResNet',

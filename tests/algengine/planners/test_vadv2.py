@@ -112,6 +112,17 @@ def test_frozen_parts_do_not_learn_and_keep_their_statistics(dataset):
     assert learning == {"bev_encoder", "head"}
 
 
+def test_recomputing_layers_gives_the_same_gradients(dataset):
+    grads = []
+    for recompute in (False, True):
+        model = make_model(bev_encoder={"checkpointing": recompute}).train()
+        batch = model.data_preprocessor(planning_collate([dataset[0], dataset[1]]), True)
+        model.forward(**batch, mode="loss")["loss_imitation"].backward()
+        grads.append({name: p.grad for name, p in model.named_parameters()})
+    for name, grad in grads[0].items():
+        assert torch.allclose(grad, grads[1][name], atol=1e-5), name
+
+
 def test_sub_score_heads_without_a_score_cache_are_one_sentence(dataset):
     model = make_model(head={"sub_scores": True}).train()
     with pytest.raises(ConfigError, match="algengine cache"):

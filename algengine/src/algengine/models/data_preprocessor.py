@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from algengine.models.grid_mask import grid_mask
+from algengine.models.photometric import change_colours, draw_change
 from algengine.registry import MODELS
 
 
@@ -23,6 +24,7 @@ class PlanningDataPreprocessor(BaseDataPreprocessor):
         pad_divisor: images are padded at the right and the bottom to multiples of this [px].
         brightness: training only: each clip's images are scaled by a factor in 1 +- this.
         bgr: whether channels are turned from RGB to BGR first, as Caffe's weights expect.
+        photometric: training only: whether the colours of every image change, see `photometric.py`.
         grid_mask: training only: probability of holes in the last frame of the clips, see `grid_mask.py`.
     """
 
@@ -33,12 +35,13 @@ class PlanningDataPreprocessor(BaseDataPreprocessor):
         pad_divisor: int = 32,
         brightness: float = 0.0,
         bgr: bool = False,
+        photometric: bool = False,
         grid_mask: float = 0.0,
     ) -> None:
         super().__init__(non_blocking=True)
         self.pad_divisor = pad_divisor
         self.brightness = brightness
-        self.bgr, self.grid_mask = bgr, grid_mask
+        self.bgr, self.photometric, self.grid_mask = bgr, photometric, grid_mask
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
 
@@ -61,12 +64,15 @@ class PlanningDataPreprocessor(BaseDataPreprocessor):
 
     def normalize(self, images: Tensor, training: bool = False) -> Tensor:
         """Return images (..., H', W', 3) uint8 as (..., 3, H, W) float with padding on the right and the bottom."""
-        if self.bgr:
-            images = images.flip(-1)
         images = images.movedim(-1, -3).float()
+        if training and self.photometric:
+            flat = images.flatten(0, -4)
+            images = change_colours(flat, draw_change(len(flat), flat.device)).view_as(images)
         if training and self.brightness > 0:
             factor = 1 + self.brightness * (2 * torch.rand(len(images), device=images.device) - 1)
             images = (images * factor.view(-1, *[1] * (images.dim() - 1))).clamp(max=255.0)
+        if self.bgr:
+            images = images.flip(-3)
         images = (images - self.mean) / self.std
         height, width = images.shape[-2:]
         return functional.pad(images, (0, -width % self.pad_divisor, 0, -height % self.pad_divisor))

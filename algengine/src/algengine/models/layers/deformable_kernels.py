@@ -178,7 +178,7 @@ def backward_kernel(
                 by_x += (corner % 2 * 2 - 1) * share_y * dot
                 by_y += (corner // 2 * 2 - 1) * share_x * dot
                 added = (weight * share_y * share_x)[:, None] * upper
-                tl.atomic_add(grad_tokens + start + offset[:, None], added, mask=mask)
+                tl.atomic_add(grad_tokens + start + offset[:, None], added, mask=mask, sem="relaxed")
             tl.store(grad_weights + index, by_weight, mask=inside)
             tl.store(grad_locations + 2 * index, by_x * weight * cols, mask=inside)
             tl.store(grad_locations + 2 * index + 1, by_y * weight * rows, mask=inside)
