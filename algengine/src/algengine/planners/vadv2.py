@@ -18,6 +18,7 @@ from algengine.models.bev.projection import CameraRig, CameraViews
 from algengine.planners.history import as_at_inference
 from algengine.registry import MODELS
 from algengine.structures.planning_sample import PlanningDataSample
+from simengine.errors import ConfigError
 
 # The registry makes MMCV importable first.
 from mmdet3d.models.detectors.base import Base3DDetector  # isort: skip
@@ -73,6 +74,8 @@ class VADv2(Base3DDetector):
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
+        if supervised not in ("all", "last"):
+            raise ConfigError(f"supervised is {supervised!r}, expected 'all' or 'last'")
         # Built here, because the base class looks names up in the current default scope.
         prepare = MODELS.build(data_preprocessor or {"type": "PlanningDataPreprocessor"})
         super().__init__(data_preprocessor=prepare, init_cfg=init_cfg)
