@@ -27,6 +27,7 @@ class ScriptedCrew:
         self.most_alive = 0
         self.tries: Counter[str] = Counter()
         self.begun: list[str] = []
+        self.hints: list[tuple[str, str | None]] = []
         self._events: deque[Event] = deque()
 
     def hire(self):
@@ -36,8 +37,9 @@ class ScriptedCrew:
         self._events.append(Event(self.hired, lost="stillborn" if self.stillborn(self.hired) else ""))
         return self.hired
 
-    def give(self, member, handle):
+    def give(self, member, handle, following):
         assert member in self.alive
+        self.hints.append((handle.token, following and following.token))
         self.tries[handle.token] += 1
         self.begun.append(handle.token)
         fate = self.fate(handle.token, self.tries[handle.token])
@@ -94,7 +96,7 @@ def test_a_scenario_that_kills_every_worker_is_tried_last_and_given_up():
 
 def test_a_failure_of_the_scenario_itself_is_not_tried_again():
     crew = ScriptedCrew()
-    crew.give = lambda member, handle: crew._events.append(
+    crew.give = lambda member, handle, following: crew._events.append(
         Event(member, failed_row(handle.token, "ValueError: no map"))
     )
     rows = list(dispatch(names(2), crew, 1, DispatchOptions(retries=3)))
@@ -126,3 +128,17 @@ def test_the_given_up_row_is_made_as_asked():
     options = DispatchOptions(retries=0, fail=lambda token, reason: failed_row(token, reason, seed=7))
     (row,) = dispatch(names(1), crew, 1, options)
     assert (row.status, row.seed) == ("failed", 7)
+
+
+def test_a_worker_is_told_what_comes_next():
+    crew = ScriptedCrew()
+    list(dispatch(names(4), crew, 1))
+    assert crew.hints == [("s0", "s1"), ("s1", "s2"), ("s2", "s3"), ("s3", None)]
+
+
+def test_several_workers_are_told_of_different_scenarios():
+    crew = ScriptedCrew()
+    list(dispatch(names(8), crew, 3))
+    told = [following for _, following in crew.hints if following]
+    assert len(set(told)) > 4
+    assert all(token != following for token, following in crew.hints)

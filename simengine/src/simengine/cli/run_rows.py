@@ -11,10 +11,11 @@ from simengine.config.schema import RunConfig
 from simengine.errors import ConfigError
 from simengine.metrics.row import ScoreRow, failed_row
 from simengine.runner.dispatch import DispatchOptions
+from simengine.runner.handle import Handle
 from simengine.runner.local import run_sequential
 from simengine.runner.process_pool import run_processes
 from simengine.runner.run_directory import RunDirectory
-from simengine.runner.worker import Handle, scenario_seed
+from simengine.runner.worker import scenario_seed
 
 
 def drive(

@@ -21,7 +21,7 @@ from simengine.metrics.console import print_scores
 from simengine.metrics.plans_csv import PlanTable, read_plans, require_known
 from simengine.metrics.row import Row
 from simengine.metrics.table import write_scores_csv, write_summary_json
-from simengine.runner.worker import Handle
+from simengine.runner.handle import Handle
 
 EXAMPLE = """examples:
   simengine score plans.csv --split demo

@@ -19,7 +19,7 @@ from simengine.metrics.row import SCORE_COLUMNS, failed_row
 from simengine.metrics.table import COLUMNS
 from simengine.pdm_closed.extended_reference import extended_reference
 from simengine.pdm_closed.reference import pdm_closed_reference
-from simengine.runner.worker import Handle
+from simengine.runner.handle import Handle
 
 Scored = PlanScore | ExtendedPlanScore
 

@@ -36,9 +36,10 @@ from simengine.render.renderer import SceneRenderer
 from simengine.render.rig import nuplan_rig
 from simengine.rewards.modes import REWARD_MODES
 from simengine.rewards.pdms_pkl import original_id
+from simengine.runner.handle import Handle
 from simengine.runner.rewards import FORMATS
 from simengine.runner.run_directory import RunDirectory
-from simengine.runner.worker import Handle, PolicySource, Worker, WorkerSettings
+from simengine.runner.worker import PolicySource, Worker, WorkerSettings
 from simengine.scenario.scenario import Scenario
 from simengine.scenario.splits import load_index, open_split
 from simengine.sim.loop import Simulation
@@ -166,6 +167,8 @@ def build_worker(config: RunConfig) -> Worker:
         metric="" if config.metric == "none" else config.metric,
         record_cameras=cameras,
         keep_records=config.record.rollouts,
+        # Where the processor draws, opening the next scene would take the cores from it.
+        prefetch=renderer is not None and renderer.backend.name != "cpu",
     )
     return Worker(
         simulation,

@@ -10,7 +10,8 @@ from typing import Protocol
 
 from simengine.errors import SimEngineError
 from simengine.metrics.row import ScoreRow, failed_row
-from simengine.runner.worker import Handle, lost_its_planner
+from simengine.runner.handle import Handle
+from simengine.runner.worker import lost_its_planner
 
 _LOG = logging.getLogger(__name__)
 # Of each worker in a row, without one that got ready in between: such workers never will.
@@ -39,8 +40,11 @@ class Crew(Protocol):
         """Start another worker and return its name; an event tells when it is ready."""
         ...
 
-    def give(self, member: Hashable, handle: Handle) -> None:
-        """Let a worker that is ready drive a scenario; an event brings the row."""
+    def give(self, member: Hashable, handle: Handle, following: Handle | None) -> None:
+        """Let a worker that is ready drive a scenario; an event brings the row.
+
+        `following` is what the worker will probably be given next.
+        """
         ...
 
     def wait(self) -> Event:
@@ -106,11 +110,16 @@ class _Dispatch:
             member, handle = self._idle.pop(), self._waiting.popleft()
             self._tries[handle.token] += 1
             self._driving[member] = handle
-            self._crew.give(member, handle)
+            self._crew.give(member, handle, self._following())
         wanted = min(self._size - len(self._driving), len(self._waiting))
         for _ in range(wanted - len(self._starting) - len(self._idle)):
             self._starting.add(self._crew.hire())
         self._options.watch([handle.token for handle in self._driving.values()])
+
+    def _following(self) -> Handle | None:
+        """Return what whoever was given a scenario just now may get next: the others are likely to be done before."""
+        others = len(self._driving) - 1
+        return self._waiting[others] if others < len(self._waiting) else None
 
     def _started(self, event: Event) -> None:
         """Note that a worker is ready, or is lost before it was or while it was idle."""

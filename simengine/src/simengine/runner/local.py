@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from simengine.metrics.row import ScoreRow
 from simengine.runner.dispatch import DispatchOptions, Event, dispatch
-from simengine.runner.worker import Handle, Worker
+from simengine.runner.handle import Handle
+from simengine.runner.worker import Worker
 
 
 class _Here:
@@ -14,19 +15,19 @@ class _Here:
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
-        self._handle: Handle | None = None
+        self._given: tuple[Handle, Handle | None] | None = None
 
     def hire(self) -> str:
         return "here"
 
-    def give(self, member: object, handle: Handle) -> None:
-        self._handle = handle
+    def give(self, member: object, handle: Handle, following: Handle | None) -> None:
+        self._given = handle, following
 
     def wait(self) -> Event:
-        if self._handle is None:
+        if self._given is None:
             return Event("here")
-        handle, self._handle = self._handle, None
-        return Event("here", self._worker.run(handle))
+        given, self._given = self._given, None
+        return Event("here", self._worker.run(*given))
 
 
 def run_sequential(

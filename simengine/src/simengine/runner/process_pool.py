@@ -15,7 +15,8 @@ from simengine.child_process import follow_parent, interrupts_ignored
 from simengine.errors import SimEngineError
 from simengine.metrics.row import ScoreRow
 from simengine.runner.dispatch import DispatchOptions, Event, dispatch
-from simengine.runner.worker import Handle, Worker
+from simengine.runner.handle import Handle
+from simengine.runner.worker import Worker
 
 _GOODBYE_S = 10.0
 
@@ -29,13 +30,13 @@ class _Trouble:
 
 
 def _work(connection: Connection, build: Callable[[], Worker]) -> None:
-    """Be a worker process: report to be ready with None, then answer handles with rows until None comes."""
+    """Be a worker process: report to be ready with None, then answer what `give` sends with rows until None comes."""
     follow_parent()
     try:
         worker = build()
         connection.send(None)
-        while (handle := connection.recv()) is not None:
-            connection.send(worker.run(handle))
+        while (given := connection.recv()) is not None:
+            connection.send(worker.run(*given))
         worker.close()
     except SimEngineError as error:
         connection.send(_Trouble(str(error), is_bug=False))
@@ -61,9 +62,12 @@ class _Processes:
         self._processes[ours] = process
         return ours
 
-    def give(self, member: Connection, handle: Handle) -> None:
+    def give(self, member: Connection, handle: Handle, following: Handle | None) -> None:
+        self._send(member, (handle, following))
+
+    def _send(self, member: Connection, given: tuple[Handle, Handle | None] | None) -> None:
         with suppress(OSError):  # it is dead: `wait` finds the end of the file
-            member.send(handle)
+            member.send(given)
 
     def wait(self) -> Event:
         member = next(item for item in wait(list(self._processes)) if isinstance(item, Connection))
@@ -92,7 +96,7 @@ class _Processes:
     def dismiss(self) -> None:
         """Let idle processes say goodbye to what they are connected to."""
         for member in self._processes:
-            self.give(member, None)  # type: ignore[arg-type]
+            self._send(member, None)
         for process in self._processes.values():
             process.join(_GOODBYE_S)
 

@@ -15,7 +15,8 @@ import ray
 from simengine.errors import ConfigError, SimEngineError
 from simengine.metrics.row import ScoreRow
 from simengine.runner.dispatch import DispatchOptions, Event, dispatch
-from simengine.runner.worker import Handle, Worker
+from simengine.runner.handle import Handle
+from simengine.runner.worker import Worker
 
 _CONNECT_S = 10.0
 _GOODBYE_S = 10.0
@@ -47,9 +48,9 @@ class _Actor:
         os.chdir(folder)
         self._worker = build()
 
-    def run(self, handle: Handle) -> ScoreRow:
+    def run(self, handle: Handle, following: Handle | None) -> ScoreRow:
         """Return the row of one scenario."""
-        return self._worker.run(handle)
+        return self._worker.run(handle, following)
 
     def close(self) -> None:
         """Release the worker."""
@@ -73,8 +74,8 @@ class _Actors:
         self._calls[actor.build.remote(self._build, os.getcwd())] = actor
         return actor
 
-    def give(self, member: ray.actor.ActorHandle, handle: Handle) -> None:
-        self._calls[member.run.remote(handle)] = member
+    def give(self, member: ray.actor.ActorHandle, handle: Handle, following: Handle | None) -> None:
+        self._calls[member.run.remote(handle, following)] = member
 
     def wait(self) -> Event:
         done: list[ray.ObjectRef] = []

@@ -6,7 +6,6 @@ import hashlib
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from simengine.agents.policy import EgoPolicy
 from simengine.datatypes.plan import Plan
@@ -18,25 +17,14 @@ from simengine.metrics.row import ScoreRow, failed_row, row_of
 from simengine.pdm_closed.episode import score_episode
 from simengine.render.jpeg import JpegPool
 from simengine.render.trust.meter import TrustMeter
+from simengine.runner.handle import Handle
 from simengine.runner.observations import ObservationCollector
+from simengine.runner.prefetch import Prefetch
 from simengine.runner.rewards import RewardRecorder
 from simengine.runner.run_directory import RunDirectory
 from simengine.scenario.scenario import Scenario
 from simengine.sim.loop import Simulation
 from simengine.sim.record import make_record
-
-
-class Handle(Protocol):
-    """Names a scenario without loading it."""
-
-    @property
-    def token(self) -> str:
-        """Unique id."""
-        ...
-
-    def load(self) -> Scenario:
-        """Return the scenario."""
-        ...
 
 
 @dataclass
@@ -49,6 +37,7 @@ class WorkerSettings:
         metric: scoring mode, "" to record without scoring.
         record_cameras: channels whose images are kept, None for all.
         keep_records: whether to write rollout records.
+        prefetch: whether to load the scenario that is likely to be next while one is driven.
     """
 
     seed: int
@@ -56,6 +45,7 @@ class WorkerSettings:
     metric: str
     record_cameras: tuple[str, ...] | None = ()
     keep_records: bool = True
+    prefetch: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,19 +91,23 @@ class Worker:
         self._openscene = openscene
         self._trust = trust
         self._pool = JpegPool()
+        self._ahead = Prefetch(simulation.prefetch)
 
     def close(self) -> None:
         """Release connections and threads."""
         self._policies.close()
         self._pool.close()
+        self._ahead.close()
 
-    def run(self, handle: Handle) -> ScoreRow:
+    def run(self, handle: Handle, following: Handle | None = None) -> ScoreRow:
         """Return the row of one scenario; whatever goes wrong in it becomes a failed row.
+
+        `following` is a guess at the scenario after it, which may be loaded meanwhile.
 
         This is the one place that catches everything: one broken scenario must not end a run.
         """
         try:
-            row = self._drive(handle)
+            row = self._drive(handle, following if self._settings.prefetch else None)
             self._directory.failure(handle.token).unlink(missing_ok=True)
         except Exception as error:  # noqa: BLE001
             self._directory.write(self._directory.failure(handle.token), traceback.format_exc())
@@ -129,9 +123,10 @@ class Worker:
             "seed": scenario_seed(self._settings.seed, token),
         }
 
-    def _drive(self, handle: Handle) -> ScoreRow:
+    def _drive(self, handle: Handle, following: Handle | None) -> ScoreRow:
         simulation, settings = self._simulation, self._settings
-        state = simulation.reset(handle.load())
+        state = simulation.reset(self._ahead.load(handle))
+        self._ahead.begin(following)
         scenario, labels = simulation.episode.scenario, self._labels(handle.token)
         state = self._policies.start(simulation, state, labels["seed"])
         policy = self._policies.make(scenario, simulation)
@@ -144,6 +139,7 @@ class Worker:
         plans: list[Plan] = []
         try:
             for _ in range(simulation.protocol.num_decisions):
+                self._ahead.poll()
                 observation = simulation.observe(state)
                 plan = policy.plan(observation, state)
                 collector.add(observation)

@@ -34,6 +34,10 @@ class Renderer(Interface):
         """Get ready to draw `scenario`."""
         ...
 
+    def prefetch(self, scenario: Scenario) -> None:
+        """Begin to get ready for a later `load`; images never depend on it."""
+        ...
+
     def render(
         self,
         ego_pose: np.ndarray,
@@ -136,6 +140,12 @@ class Simulation:
         if self._renderer is not None:
             self._renderer.load(scenario)
         return state
+
+    def prefetch(self, scenario: Scenario) -> None:
+        """Begin to open the scene of a scenario that will be reset to later; results never depend on it."""
+        if self._renderer is not None:
+            resampled = resample(scenario, self.protocol.dt)
+            self._renderer.prefetch(simulated_scenario(resampled, self.protocol.rules.absent))
 
     def _warm_up(self, scenario: Scenario, traffic: TrafficModel) -> tuple[SimState, dict[int, AgentFrame]]:
         """Return the state at the first decision, and the agents of the frames in which traffic led up to it."""
