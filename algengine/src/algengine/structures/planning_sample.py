@@ -12,6 +12,8 @@ class PlanningDataSample(BaseDataElement):
     Attributes:
         gt_trajectory: (Q, T, 3) driven future of each frame in its ego frame [m, m, rad].
         gt_valid: (Q, T) whether that future was recorded.
+        gt_sub_scores: (Q, S, K) true sub-scores of every plan, in the order of `heads.sub_score_heads.SUB_SCORES`; NaN
+            where unknown. Not every data set has them.
         pred_trajectory: (Q, T, 3) chosen plan.
         pred_index: (Q,) its row in the vocabulary.
         pred_scores: (Q, K) score of each row.
@@ -34,6 +36,15 @@ class PlanningDataSample(BaseDataElement):
     @gt_valid.setter
     def gt_valid(self, value: Tensor) -> None:
         self.set_field(value, "_gt_valid", dtype=Tensor)
+
+    @property
+    def gt_sub_scores(self) -> Tensor:
+        """Sub-scores of every plan (Q, S, K)."""
+        return self._gt_sub_scores
+
+    @gt_sub_scores.setter
+    def gt_sub_scores(self, value: Tensor) -> None:
+        self.set_field(value, "_gt_sub_scores", dtype=Tensor)
 
     @property
     def pred_trajectory(self) -> Tensor:
