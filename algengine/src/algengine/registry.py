@@ -21,22 +21,22 @@ def _child(parent: Registry, *locations: str) -> Registry:
 
 
 MODELS = _child(MMDET3D_MODELS, "algengine.models", "algengine.heads", "algengine.planners")
-DATASETS = _child(root.DATASETS, "algengine.datasets.recordings")
+DATASETS = _child(root.DATASETS, "algengine.datasets.recordings", "algengine.datasets.openscene")
 FUNCTIONS = _child(root.FUNCTIONS, "algengine.datasets.collate")
 METRICS = _child(root.METRICS, "algengine.evaluation.displacement")
-HOOKS = _child(root.HOOKS, "algengine.engine.hooks")
+HOOKS = _child(root.HOOKS, "algengine.engine.hooks", "algengine.engine.saving")
+LOOPS = _child(root.LOOPS, "algengine.engine.loop")
+OPTIM_WRAPPERS = _child(root.OPTIM_WRAPPERS, "algengine.engine.precision")
+VISBACKENDS = _child(root.VISBACKENDS, "algengine.engine.event_file")
 
 # Nothing of ours is in these; they exist so that names are found from our scope without a warning.
 DATA_SAMPLERS = _child(root.DATA_SAMPLERS)
 EVALUATOR = _child(root.EVALUATOR)
 LOG_PROCESSORS = _child(root.LOG_PROCESSORS)
-LOOPS = _child(root.LOOPS)
 MODEL_WRAPPERS = _child(root.MODEL_WRAPPERS)
 OPTIMIZERS = _child(root.OPTIMIZERS)
-OPTIM_WRAPPERS = _child(root.OPTIM_WRAPPERS)
 OPTIM_WRAPPER_CONSTRUCTORS = _child(root.OPTIM_WRAPPER_CONSTRUCTORS)
 PARAM_SCHEDULERS = _child(root.PARAM_SCHEDULERS)
 RUNNERS = _child(root.RUNNERS)
-VISBACKENDS = _child(root.VISBACKENDS)
 VISUALIZERS = _child(root.VISUALIZERS)
 WEIGHT_INITIALIZERS = _child(root.WEIGHT_INITIALIZERS)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 EXAMPLE = """example:
   algengine train vadv2_demo --work-dir experiments/vadv2_demo
+  algengine train vadv2_demo --work-dir experiments/vadv2_demo --resume
   algengine train vadv2_demo --device cpu --cfg-options train_cfg.max_epochs=1 train_dataloader.batch_size=2
 """
 
@@ -16,6 +18,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", help="path of a config, or the name of a shipped one")
     parser.add_argument("--work-dir", type=Path, help="default: experiments/<config name>")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument(
+        "--resume",
+        nargs="?",
+        const="auto",
+        metavar="auto|PATH",
+        help="go on from the newest checkpoint of the work dir, or from PATH",
+    )
+    parser.add_argument("--launcher", default="none", help="pytorch when started by torchrun, else none")
     parser.add_argument(
         "--cfg-options", nargs="*", default=[], metavar="KEY=VALUE", help="override keys of the config"
     )
@@ -28,5 +38,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
     config = load_config(arguments.config, arguments.cfg_options)
     work_dir = arguments.work_dir or Path("experiments") / Path(arguments.config).stem
-    print(f"checkpoint: {train(config, work_dir, arguments.device)}")
+    last = train(config, work_dir, arguments.device, arguments.resume, arguments.launcher)
+    if os.environ.get("RANK", "0") == "0":
+        print(f"checkpoint: {last}")
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from algengine.datasets.vocabulary import load_vocabulary
@@ -25,7 +26,8 @@ class VocabularyHook(Hook):
     def before_run(self, runner: Runner) -> None:
         """Copy the plans into the head."""
         plans = torch.from_numpy(load_vocabulary(self.path))
-        target = runner.model.head.vocabulary
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        target = model.head.vocabulary
         if plans.shape != target.shape:
             raise CheckpointError(
                 f"the vocabulary {self.path} has shape {tuple(plans.shape)}, the model expects {tuple(target.shape)}: "

@@ -6,10 +6,16 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config
-from mmengine.runner import Runner
 
 from algengine import registry
+from algengine.engine.distributed import PlannerRunner, join_processes, leave_processes
+from algengine.engine.saving import LAST_CHECKPOINT, newest_checkpoint
+from algengine.engine.switches import apply_switches
+from algengine.engine.weights import load_checkpoint
 from simengine.errors import ConfigError
+
+AUTO = "auto"
+"""Resume from the newest checkpoint of the work dir, if there is one."""
 
 
 def choose_device(name: str) -> torch.device:
@@ -27,24 +33,58 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def train(config: Config, work_dir: Path, device: str = "auto") -> Path:
+def train(
+    config: Config, work_dir: Path, device: str = "auto", resume: str | None = None, launcher: str = "none"
+) -> Path:
     """Train as `config` says and return the path of the last checkpoint.
 
     Args:
         config: with model, loaders, schedule and hooks.
         work_dir: where checkpoints, the log and the resolved config go.
         device: `auto`, `cpu` or `cuda`.
+        resume: `auto`, or the checkpoint to go on from with optimiser, schedule and place in the data; None to begin.
+        launcher: `none`, or `pytorch` for a process started by torchrun.
+
+    Raises:
+        ConfigError: device, launcher or weights to begin from are not there.
+        CheckpointError: the checkpoint to resume from is missing or broken.
     """
-    chosen = choose_device(device)
-    config.work_dir = str(work_dir)
-    # Build our registries' locations before names are looked up.
-    registry.MODELS.import_from_location()
-    if chosen.type == "cuda":
-        torch.backends.cuda.matmul.allow_tf32 = True
-        torch.backends.cudnn.allow_tf32 = True
-    runner = Runner.from_cfg(config)
-    # The Runner picks a GPU whenever it sees one; on request everything stays on the CPU.
-    runner.model.to(chosen)
-    runner.train()
-    last = Path(work_dir) / "last_checkpoint"
+    chosen = join_processes(launcher, choose_device(device))
+    try:
+        config.work_dir, config.device, config.launcher = str(work_dir), str(chosen), launcher
+        _choose_start(config, Path(work_dir), resume)
+        # Build our registries' locations before names are looked up.
+        registry.MODELS.import_from_location()
+        if chosen.type == "cuda":
+            torch.backends.cuda.matmul.allow_tf32 = True
+            torch.backends.cudnn.allow_tf32 = True
+        apply_switches(config)
+        PlannerRunner.from_cfg(config).train()
+    finally:
+        leave_processes()
+    last = Path(work_dir) / LAST_CHECKPOINT
     return Path(last.read_text().strip())
+
+
+def _choose_start(config: Config, work_dir: Path, resume: str | None) -> None:
+    """Say in the config where training begins: at a checkpoint, at given weights, or from nothing."""
+    if resume == AUTO:
+        checkpoint = newest_checkpoint(work_dir)
+    elif resume is not None:
+        checkpoint = Path(resume)
+        if "optimizer" not in load_checkpoint(checkpoint):
+            raise ConfigError(
+                f"{checkpoint} holds weights but no state of an optimiser, so nothing can be resumed: give it as "
+                "load_from instead"
+            )
+    else:
+        checkpoint = None
+    if checkpoint is not None:
+        config.resume, config.load_from = True, str(checkpoint)
+        return
+    config.resume = False
+    start = config.get("load_from")
+    if start and "://" not in start and not Path(start).is_file():
+        raise ConfigError(
+            f"load_from is {start}, expected an existing checkpoint: put it there, or pass --cfg-options load_from=None"
+        )

@@ -1,0 +1,71 @@
+"""Several processes training one planner, started by torchrun."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+import torch.distributed
+from mmengine.model import MMDistributedDataParallel, revert_sync_batchnorm
+from mmengine.runner import Runner
+from torch import nn
+
+from simengine.errors import ConfigError
+
+LAUNCHERS = ("none", "pytorch")
+
+
+def join_processes(launcher: str, device: torch.device) -> torch.device:
+    """Join the processes that torchrun has started, if it has, and return the device of this one.
+
+    Args:
+        launcher: `none` or `pytorch`.
+        device: kind of device; CUDA processes talk over NCCL, those on the CPU over gloo.
+
+    Raises:
+        ConfigError: torchrun did not start this process, or there are fewer GPUs than processes.
+    """
+    if launcher not in LAUNCHERS:
+        raise ConfigError(f"launcher is {launcher!r}, expected one of {', '.join(LAUNCHERS)}")
+    if launcher == "none":
+        return device
+    if "LOCAL_RANK" not in os.environ:
+        raise ConfigError(
+            "launcher is pytorch but this process was not started by torchrun: use scripts/e2e_dist_train.sh"
+        )
+    local = int(os.environ["LOCAL_RANK"])
+    if device.type == "cuda":
+        count = torch.cuda.device_count()
+        if local >= count:
+            raise ConfigError(
+                f"process {local} of this machine has no GPU of its own, PyTorch sees {count}: start fewer processes"
+            )
+        device = torch.device("cuda", local)
+        torch.cuda.set_device(device)
+    torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    return device
+
+
+def leave_processes() -> None:
+    """End what `join_processes` began."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
+class PlannerRunner(Runner):
+    """MMEngine's runner, on the device of the config's key `device` also when the machine has others."""
+
+    def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
+        """Return the model on its device, with gradients averaged over all processes if there are several."""
+        device = torch.device(self.cfg.device)
+        if device.type != "cuda" or not self.distributed:
+            # Synchronised statistics exist on GPUs only; one process needs none.
+            model = revert_sync_batchnorm(model)
+        model = model.to(device)
+        if not self.distributed:
+            return model
+        options = {"broadcast_buffers": False, **(model_wrapper_cfg or {})}
+        options.setdefault("find_unused_parameters", self.cfg.get("find_unused_parameters", False))
+        return MMDistributedDataParallel(
+            model, device_ids=[device] if device.type == "cuda" else None, **options
+        )
