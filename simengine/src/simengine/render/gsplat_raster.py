@@ -22,6 +22,9 @@ from simengine.render.torch_lens import LensProjection, Seen
 if TYPE_CHECKING:
     import torch
 
+_MAX_TOGETHER = 16
+"""Views projected in one go; more need memory for little speed."""
+
 
 @dataclass(frozen=True)
 class View:
@@ -151,4 +154,8 @@ def _alike(views: Sequence[View]) -> list[list[int]]:
     for k, view in enumerate(views):
         kind = (tuple(id(part) for part in view.parts), view.drawn.native, view.end_world_from_cam is None)
         groups.setdefault(kind, []).append(k)
-    return list(groups.values())
+    return [
+        members[at : at + _MAX_TOGETHER]
+        for members in groups.values()
+        for at in range(0, len(members), _MAX_TOGETHER)
+    ]
