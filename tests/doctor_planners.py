@@ -119,6 +119,42 @@ class Cautious(TurnKeeper):
         return poses
 
 
+class Willful(TurnKeeper):
+    """A random driver: accelerates or cruises, turns too little or too much, lags, drifts aside, jitters."""
+
+    name = "willful"
+
+    def __init__(self, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        dt = float(rng.choice([0.1, 0.2, 0.5]))
+        super().__init__(dt, round(4.0 / dt))
+        self.seed = seed
+        self.gain = float(rng.uniform(-1.5, 1.5))
+        self.cruise = float(rng.uniform(4, 13)) if rng.uniform() < 0.3 else None
+        self.turn = float(rng.choice([0.0, rng.uniform(0.4, 1.4), 1.0]))
+        self.lag = float(rng.uniform(0, 0.3))
+        self.drift = float(rng.choice([0.0, rng.uniform(-0.8, 0.8)]))
+        self.jitter = float(rng.choice([0.0, 0.01, 0.05]))
+        self.heads_along_path = bool(rng.integers(0, 2))
+
+    def poses(self, observation: Observation) -> np.ndarray:
+        before, now = observation.ego_history[-2:]
+        rate = self.turn * (now[2] - before[2]) / observation.history_dt
+        speed = observation.velocity_history[-2:, 0] @ [self.lag, 1.0 - self.lag]
+        gain = self.gain if self.cruise is None else np.clip((self.cruise - speed) / 3.0, -2.0, 2.0)
+        length = np.maximum.accumulate(np.maximum(speed * self.times + 0.5 * gain * self.times**2, 0.0))
+        moves = speed > 0.1
+        poses = np.stack([arc(s, rate / speed * s if moves else 0.0) for s in length])
+        poses[:, 1] += self.drift * np.minimum(self.times / 3.0, 1.0) ** 2 * min(speed / 5.0, 1.0)
+        # The same question has the same answer.
+        rng = np.random.default_rng([self.seed, round(1e6 * speed), round(1e6 * (rate + 10.0))])
+        poses[:, :2] += self.jitter * moves * rng.normal(size=(len(poses), 2))
+        if self.heads_along_path and moves:
+            steps = np.diff(poses[:, :2], axis=0, prepend=np.zeros((1, 2)))
+            poses[:, 2] = np.arctan2(steps[:, 1], steps[:, 0])
+        return poses
+
+
 def arc(length: float, angle: float) -> np.ndarray:
     if abs(angle) < 1e-9:
         return np.array([length, 0.0, angle])

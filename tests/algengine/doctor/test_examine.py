@@ -21,6 +21,7 @@ from doctor_planners import (
     RoadFollower,
     SpeedKeeper,
     TurnKeeper,
+    Willful,
     Wrapped,
     images_changed,
     poses_changed,
@@ -93,6 +94,38 @@ def test_other_planners_have_the_same_mistakes(name, base):
     make, mistake = PLANTED[name]
     wrapped = Wrapped(base(), make().plan)
     assert mistakes(examine(blind(wrapped))) == [mistake]
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_planners_with_a_will_of_their_own_are_not_accused(seed):
+    stage = blind(Willful(seed))
+    findings = examine_driving(stage, standard_motions(), driven(stage, standard_motions()))
+    assert is_sound(findings), findings
+
+
+@pytest.mark.parametrize(
+    "name", ["x backward", "box centre", "world frame", "reversed in time", "centimetres"]
+)
+@pytest.mark.parametrize("seed", range(4))
+def test_mistakes_of_planners_with_a_will_of_their_own_are_named(seed, name):
+    make, mistake = PLANTED[name]
+    stage = blind(Wrapped(Willful(seed), make().plan))
+    assert mistakes(examine_driving(stage, standard_motions(), driven(stage, standard_motions()))) == [
+        mistake
+    ]
+
+
+def test_headings_of_the_way_from_the_pose_before_are_a_warning():
+    """Not the slip of a box centre: that does not grow with speed."""
+
+    def of_the_way(poses):
+        steps = np.diff(poses[:, :2], axis=0, prepend=np.zeros((1, 2)))
+        moves = np.hypot(*steps.T) > 1e-6
+        return np.column_stack([poses[:, :2], np.where(moves, np.arctan2(steps[:, 1], steps[:, 0]), 0.0)])
+
+    findings = examine(blind(Wrapped(TurnKeeper(0.5, 8), poses_changed(of_the_way))))
+    assert is_sound(findings)
+    assert [f.mistake for f in findings if f.level == "warning"] == ["heading-half-step"]
 
 
 def test_two_mistakes_at_once_are_both_named():

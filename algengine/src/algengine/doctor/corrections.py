@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from algengine.doctor.finding import Level
 from algengine.doctor.motions import DECISION_DT
 from algengine.doctor.sense import Reading
 from algengine.doctor.show import Answered
 from simengine.datatypes.vehicle import VehicleParams
 from simengine.geometry.se2 import rotate, shift_forward, to_local, to_parent
 
+MAY_LEAVE = 0.4
 Undo = Callable[[Reading], Reading]
 _LEAST_TURN = 0.2
 _OUTPUT = "where the planner's output becomes Plan.poses"
@@ -33,12 +35,16 @@ class Correction:
         meaning: the mistake in words.
         where: where to look for it.
         undo: gives a reading without it.
+        level: `warning` for what is inexact rather than wrong.
+        may_leave: share of the cost that it may leave to be believed; less for what a planner's will resembles.
     """
 
     mistake: str
     meaning: str
     where: str
     undo: Undo
+    level: Level = "error"
+    may_leave: float = MAY_LEAVE
 
 
 def read(answered: Answered) -> Reading:
@@ -73,6 +79,7 @@ def place_corrections(answers: Sequence[Answered]) -> list[Correction]:
             "the ego frame lies at the box centre instead of the rear axle",
             _FRAME,
             lambda r: replace(r, poses=shift_forward(to_parent(np.array([length, 0, 0]), r.poses), -length)),
+            may_leave=0.2,
         ),
         Correction(
             "world-frame",
@@ -158,6 +165,13 @@ def heading_corrections() -> list[Correction]:
             _HEADING,
             _headings(lambda r: r.poses[:, 2] - r.moment.pose[2]),
         ),
+        Correction(
+            "heading-half-step",
+            "headings are those of the way from the pose before: half a step old",
+            _HEADING,
+            _headings(_half_a_step_on),
+            "warning",
+        ),
         Correction("heading-zero", "headings stay 0 in turns", _HEADING, _headings(_from_path)),
     ]
 
@@ -202,8 +216,6 @@ def _rates() -> list[Correction]:
         Correction(
             "rate-5-fast", "poses are 5 times as close in time as dt says (0.1 s, not 0.5 s)", _RATE, at(0.2)
         ),
-        Correction("rate-2-slow", "poses are twice as far apart in time as dt says", _RATE, at(2.0)),
-        Correction("rate-2-fast", "poses are half as far apart in time as dt says", _RATE, at(0.5)),
     ]
 
 
@@ -235,6 +247,11 @@ def _chained(reading: Reading) -> Reading:
     before = np.concatenate([[0.0], yaw[:-1]])
     places = np.cumsum(rotate(reading.poses[:, :2], before), axis=0)
     return replace(reading, poses=np.column_stack([places, yaw]))
+
+
+def _half_a_step_on(reading: Reading) -> np.ndarray:
+    yaw = reading.poses[:, 2]
+    return yaw + 0.5 * np.gradient(yaw) if len(yaw) > 1 else yaw
 
 
 def _from_path(reading: Reading) -> np.ndarray:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from algengine.doctor.corrections import Correction, heading_corrections, place_corrections, read
+from algengine.doctor.corrections import MAY_LEAVE, Correction, heading_corrections, place_corrections, read
 from algengine.doctor.finding import Finding
 from algengine.doctor.inputs import InputCorrection, input_corrections
 from algengine.doctor.motions import Motion
@@ -17,9 +17,8 @@ from algengine.doctor.show import Answered, Change, Stage, plans_of
 CHECK = "plans in known motions"
 SENSIBLE = 0.025
 """Cost up to which nothing is asked: a planner that keeps speed and turn has 0."""
-HELPS = 0.4
-"""Share of the cost that may be left by the correction of a true mistake; what helps less proves nothing."""
 CURABLE, CURED = 0.25, 0.2
+"""Cost of headings, and share of it that may be left, where a correction of headings is believed for itself."""
 STRANGE = 0.5
 """Cost above which plans make no sense; with a true mistake undone less is left."""
 
@@ -111,7 +110,10 @@ def _guilty(suspects: Sequence[Suspect], before: Cost) -> Suspect | None:
         if one.cost.total <= STRANGE
         and one.cost.place <= before.place + SENSIBLE
         and one.cost.heading <= before.heading + SENSIBLE
-        and (one.cost.total <= HELPS * before.total or _cures(one.cost.heading, before.heading))
+        and (
+            one.cost.total <= one.correction.may_leave * before.total
+            or _cures(one.cost.heading, before.heading)
+        )
     ]
     return min(helpful, key=lambda one: one.cost.total, default=None)
 
@@ -125,10 +127,10 @@ def _guilty_pair(places: Sequence[Suspect], before: Cost) -> tuple[Suspect, Susp
     """Return a correction of places and one of headings that help together, where none does alone."""
     pairs = []
     for place in places:
-        if place.cost.place <= min(HELPS * before.place, STRANGE):
+        if place.cost.place <= min(MAY_LEAVE * before.place, STRANGE):
             headings = [_suspect(one, place.readings) for one in heading_corrections()]
             pairs += [
-                (place, one) for one in headings if one.cost.total <= min(HELPS * before.total, STRANGE)
+                (place, one) for one in headings if one.cost.total <= min(MAY_LEAVE * before.total, STRANGE)
             ]
     return min(pairs, key=lambda pair: pair[1].cost.total, default=None)
 
@@ -137,7 +139,7 @@ def _accuse(suspect: Suspect, before: Cost) -> Finding:
     guilty = suspect.correction
     return Finding(
         CHECK,
-        "error",
+        guilty.level,
         f"plans are off (cost {before.total:.2f}: places {before.place:.2f}, headings {before.heading:.2f}); with this "
         f"undone {suspect.cost.total:.2f} is left",
         "plans that roughly keep speed and turn",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from algengine.doctor.corrections import MAY_LEAVE
+from algengine.doctor.finding import Level
 from algengine.doctor.show import Change
 from simengine.datatypes.observation import Observation
 
@@ -17,12 +19,16 @@ class InputCorrection:
         meaning: the mistake in words.
         where: where to look for it.
         change: of the observation, after which a planner with this mistake reads it rightly.
+        level: of a finding.
+        may_leave: share of the cost that it may leave to be believed.
     """
 
     mistake: str
     meaning: str
     where: str
     change: Change
+    level: Level = "error"
+    may_leave: float = MAY_LEAVE
 
 
 def input_corrections() -> list[InputCorrection]:

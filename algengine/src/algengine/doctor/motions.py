@@ -105,6 +105,8 @@ def standard_motions() -> tuple[Motion, ...]:
         Motion("turning right at 6 m/s", 6.0, yaw_rate=-0.3, start=here),
         Motion("turning left at 5 m/s elsewhere", 5.0, yaw_rate=0.25, start=far),
         Motion("turning right at 5 m/s elsewhere", 5.0, yaw_rate=-0.25, start=there),
+        Motion("turning left at 10 m/s elsewhere", 10.0, yaw_rate=0.2, start=there),
+        Motion("turning right at 3 m/s elsewhere", 3.0, yaw_rate=-0.3, start=far),
         Motion("standing", 0.0, start=here),
         Motion("standing elsewhere", 0.0, start=far),
         Motion("accelerating at 3 m/s^2", 6.0, acceleration=3.0, start=here),
