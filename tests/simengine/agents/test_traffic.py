@@ -8,9 +8,9 @@ import pytest
 from factories import make_scenario, make_straight_map, make_tracks
 from simengine.agents.roster import Role, make_roster
 from simengine.agents.traffic import IdmTraffic, LogReplay
-from simengine.datatypes.agents import AgentTracks, AgentType
+from simengine.datatypes.agents import AgentType
 from simengine.datatypes.lights import LightState, TrafficLights
-from traffic_factories import FRAMES, first_state, moving, parked_ego, run_traffic, scenario_of
+from traffic_factories import FRAMES, check_order, first_state, moving, parked_ego, run_traffic, scenario_of
 
 
 def test_log_replay_repeats_the_log_and_ends_with_it():
@@ -55,21 +55,7 @@ def test_step_is_pure():
 def test_order_of_agents_does_not_matter():
     rng = np.random.default_rng(3)
     poses = [moving(12.0 * k + rng.uniform(0, 3), 3.5 * (k % 2), rng.uniform(2, 9)) for k in range(8)]
-    scenario = scenario_of(*poses)
-    order = rng.permutation(8)
-    a = scenario.agents
-    shuffled = AgentTracks(
-        tuple(a.ids[i] for i in order),
-        a.types[order],
-        a.pose[order],
-        a.velocity[order],
-        a.size[order],
-        a.valid[order],
-    )
-    other = replace(scenario, agents=shuffled)
-    one = run_traffic(IdmTraffic(scenario), scenario, 60)[-1].agents
-    two = run_traffic(IdmTraffic(other), other, 60)[-1].agents
-    assert np.array_equal(one.pose[order], two.pose)
+    check_order(scenario_of(*poses), 60, IdmTraffic, seed=3)
 
 
 def test_red_light_is_obeyed_and_green_is_not_stopped_at():

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from simengine.cli.driven_scenario import scenario_of
 from simengine.cli.report import read_config
-from simengine.config.build import open_handles
 from simengine.config.protocols import settled
 from simengine.config.scenes import scene_opener
-from simengine.config.schema import RunConfig
 from simengine.datatypes.observation_log import ObservationLog
 from simengine.datatypes.record import RolloutRecord
 from simengine.datatypes.record_io import load_record
@@ -18,8 +17,6 @@ from simengine.metrics.row import ScoreRow, row_from_json
 from simengine.render.rig import nuplan_rig
 from simengine.runner.run_directory import RunDirectory
 from simengine.scenario.io import load_scenario
-from simengine.scenario.resample import resample
-from simengine.scenario.scenario import Scenario
 from simengine.scenario.splits import INDEX_NAME, load_index
 from simengine.view.drive import Drive, DriveSource, logged_drive, recorded_drive
 from simengine.world.splits import BUILTIN_SPLITS, builtin_handles
@@ -93,28 +90,6 @@ def _recorded(run: Path, token: str, width_px: int, height_px: int) -> DriveSour
         )
 
     return DriveSource(title, token, open_drive)
-
-
-def scenario_of(config: RunConfig, record: RolloutRecord) -> Scenario:
-    """Return the scenario in which a record of a run was driven, at the rate of the record.
-
-    Raises:
-        ConfigError: it is not in the split of the run, or has changed since.
-    """
-    handles = {handle.token: handle for handle in open_handles(config)}
-    if record.token not in handles:
-        raise ConfigError(
-            f"the record is of scenario {record.token!r}, which is not in split {config.split} of its run, expected "
-            f"one of {len(handles)} such as {next(iter(handles), '')!r}: move it back to the run it came from"
-        )
-    scenario = resample(handles[record.token].load(), record.dt)
-    start = int(scenario.timestamps_us[scenario.initial_frame])
-    if int(record.timestamps_us[0]) != start:
-        raise ConfigError(
-            f"the record of {record.token} starts at {int(record.timestamps_us[0])} us, expected {start} us as in the "
-            "scenario: the scenario has changed since, run it again"
-        )
-    return scenario
 
 
 def _score(directory: RunDirectory, record: RolloutRecord) -> ScoreRow | None:

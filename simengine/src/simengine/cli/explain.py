@@ -11,19 +11,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from simengine.cli.driven_scenario import scenario_of
 from simengine.cli.episode_verdict import episode_verdict
 from simengine.cli.report import read_config
-from simengine.config.build import open_handles
-from simengine.config.schema import RunConfig
-from simengine.datatypes.record import RolloutRecord
 from simengine.datatypes.record_io import load_record
 from simengine.errors import ConfigError
 from simengine.metrics.epdms.parameters import MODES as EXTENDED_MODES
 from simengine.metrics.pdm.parameters import MODES, NAVSIM_V1
 from simengine.metrics.verdict import Verdict
 from simengine.runner.run_directory import RunDirectory
-from simengine.scenario.resample import resample
-from simengine.scenario.scenario import Scenario
 
 EXAMPLE = """examples:
   simengine explain experiments/closed_loop_exps/vadv2_demo/demo_NR/records/demo_0003.npz
@@ -60,7 +56,7 @@ def execute(arguments: argparse.Namespace) -> int:
             f"{path} holds a record of scenario {record.token!r}, expected {path.stem!r}: give the record its own name"
         )
     mode = arguments.mode or (NAVSIM_V1.mode if config.metric == "none" else config.metric)
-    verdict = episode_verdict(record, _scenario(config, record), mode)
+    verdict = episode_verdict(record, scenario_of(config, record), mode)
     if arguments.json:
         print(json.dumps(verdict.to_json(), indent=1, allow_nan=False))
     else:
@@ -91,24 +87,6 @@ def _records_in(run: Path) -> str:
     if not tokens:
         return "the run kept none, run it again with record.rollouts=true"
     return f"it has {len(tokens)}, such as {tokens[0]}"
-
-
-def _scenario(config: RunConfig, record: RolloutRecord) -> Scenario:
-    """Return the scenario of a record at the rate of the run."""
-    handles = {handle.token: handle for handle in open_handles(config)}
-    if record.token not in handles:
-        raise ConfigError(
-            f"the record is of scenario {record.token!r}, which is not in split {config.split} of its run, expected "
-            f"one of {len(handles)} such as {next(iter(handles), '')!r}: move it back to the run it came from"
-        )
-    scenario = resample(handles[record.token].load(), config.protocol.dt)
-    start = int(scenario.timestamps_us[scenario.initial_frame])
-    if int(record.timestamps_us[0]) != start:
-        raise ConfigError(
-            f"the record of {record.token} starts at {int(record.timestamps_us[0])} us, expected {start} us as in the "
-            "scenario: the scenario has changed since, run it again"
-        )
-    return scenario
 
 
 def _show(verdict: Verdict) -> None:
