@@ -156,3 +156,27 @@ def test_new_heads_may_learn_beside_their_adapters():
     learning = [n for n, p in planner.named_parameters() if p.requires_grad and ".lora." not in n]
     assert learning
     assert all(name.startswith("head.sub_scores.") for name in learning)
+
+
+@pytest.mark.parametrize("sub_scores, learning, adapters", [(True, 1.98e6, 656e3), (False, 472e3, 472e3)])
+def test_counts_of_the_full_size_head_are_the_published_ones(sub_scores, learning, adapters):
+    # Reference: algengine.md 2.7; the vocabulary's size adds nothing that learns.
+    head = registry.MODELS.build(
+        {
+            "type": "TrajectoryScoringHead",
+            "vocabulary_size": 8,
+            "dims": 256,
+            "heads": 8,
+            "num_layers": 3,
+            "points": 4,
+            "hidden": 1024,
+            "sub_scores": sub_scores,
+            "compat": True,
+        }
+    )
+    planner = nn.ModuleDict({"head": head})
+    layers = adapt(planner, AdapterConfig(trainable=("head.sub_scores.*",) if sub_scores else ()))
+    assert count_trainable(planner)[0] == pytest.approx(learning, rel=2e-3)
+    size = sum(p.numel() for n, p in planner.named_parameters() if ".lora." in n)
+    assert size == pytest.approx(adapters, rel=2e-3)
+    assert all(published_names(layer) for layer in layers)
