@@ -9,6 +9,7 @@ from algengine import __version__
 from algengine.cli import (
     cache,
     compare,
+    data,
     doctor,
     export,
     labels,
@@ -29,6 +30,7 @@ COMMANDS = {
     "labels": labels,
     "cache": cache,
     "rare-cases": rare_cases,
+    "data": data,
     "compare": compare,
     "post-train": post_train,
     "doctor": doctor,

@@ -19,6 +19,7 @@ from algengine.datasets.openscene.ego import dense_future, known_future, motions
 from algengine.datasets.openscene.frame import Frame
 from algengine.datasets.openscene.images import ImageStore
 from algengine.datasets.openscene.items import Selection, select_items
+from algengine.datasets.openscene.places import located
 from algengine.datasets.openscene.published import published_tensors
 from algengine.datasets.openscene.scores import stacked
 from algengine.datasets.openscene.selection import Item
@@ -101,7 +102,7 @@ class OpenSceneDataset(Dataset):
                 f"no frame of {ann_file} can be used, expected tokens with {queue_length} consecutive frames: see "
                 "`algengine data check`"
             )
-        roots = {"": img_root} | chosen.image_roots
+        roots = {"": located(img_root)} | chosen.image_roots
         self._stores = {
             name: ImageStore(root, self.image_size, cached_images) for name, root in roots.items()
         }

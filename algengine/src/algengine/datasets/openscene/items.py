@@ -10,6 +10,7 @@ import numpy as np
 
 from algengine.datasets.openscene.frame import Frame
 from algengine.datasets.openscene.info_file import read_frames
+from algengine.datasets.openscene.places import located
 from algengine.datasets.openscene.scores import REMEDY, PlanScores, open_scores
 from algengine.datasets.openscene.selection import (
     Item,
@@ -115,14 +116,16 @@ def select_items(selection: Selection) -> Chosen:
         ConfigError: keys do not fit.
         ScenarioFormatError: a file cannot be read.
     """
-    split = read_split(Path(selection.nav_filter_path)) if selection.nav_filter_path else None
+    split = read_split(located(selection.nav_filter_path)) if selection.nav_filter_path else None
     options = _options(SimulatedOptions, selection.simulated, "simulated")
     tuning = _options(FinetuneOptions, selection.finetune, "finetune")
     if options and tuning:
         raise ConfigError("a data set has finetune and simulated, expected one of the two")
-    data = {name: SyntheticData(options.data_root, name) for name in options.folders} if options else {}
+    data = (
+        {name: SyntheticData(located(options.data_root), name) for name in options.folders} if options else {}
+    )
     logs = None if split is None or tuning else split.content.get("log_names")
-    frames = list(read_frames(Path(selection.ann_file), logs or None))
+    frames = list(read_frames(located(selection.ann_file), logs or None))
     sequences = FrameSequences(frames + [f for one in data.values() for f in one.frames])
     base = _base(split, selection, sequences, frames)
     if tuning:
@@ -172,7 +175,8 @@ def _scores(
 ) -> tuple[FrameScores | None, tuple[str, ...]]:
     if path is None:
         return (FrameScores(None, data) if data else None), ()
-    if not Path(path).exists():
+    path = located(path)
+    if not path.exists():
         note = f"there is no score cache {path}: samples have no sub-scores. {REMEDY[0].upper()}{REMEDY[1:]}"
         return (FrameScores(None, data) if data else None), (note,)
     tokens = {item.frame.token for item in items if item.frame.dataset not in data}

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from algengine.datasets.openscene.frame import Frame
+from algengine.datasets.openscene.places import located
 from algengine.datasets.openscene.sequences import FrameSequences
 from algengine.errors import RecordingError
 from algengine.post_training.outcome import NORMAL, REAL_FAILURE
@@ -37,7 +38,7 @@ def union_of_splits(paths: str | Path | Sequence[str | Path] | None) -> list[str
     if not paths:
         return []
     listed = [paths] if isinstance(paths, str | Path) else list(paths)
-    return list(dict.fromkeys(token for path in listed for token in read_split(Path(path)).tokens))
+    return list(dict.fromkeys(token for path in listed for token in read_split(located(path)).tokens))
 
 
 def split_frames(split: SplitFile, path: str, sequences: FrameSequences, ann_file: str) -> list[Frame]:
