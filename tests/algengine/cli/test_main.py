@@ -16,7 +16,9 @@ def test_help_loads_no_framework():
     assert done.stdout.strip().endswith("False"), done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("verb", ["train", "serve", "export", "vocabulary", "labels"])
+@pytest.mark.parametrize(
+    "verb", ["train", "serve", "export", "vocabulary", "labels", "rare-cases", "compare", "doctor"]
+)
 def test_every_verb_has_help_with_an_example(verb, capsys):
     with pytest.raises(SystemExit) as caught:
         main([verb, "--help"])
