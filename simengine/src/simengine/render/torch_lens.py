@@ -72,43 +72,42 @@ class LensProjection:
     def __call__(self, scene: dict[str, torch.Tensor]) -> Seen:
         """Return what the cameras see of `means` (N, 3), `quats` (N, 4), `scales` (N, 3) and `opacities` (N,)."""
         torch = self._torch
-        every = torch.arange(len(self._views), device=self._views.device)
-        camera, row = self._candidates(scene, every).nonzero().unbind(1)
+        camera, row = self._candidates(scene).nonzero().unbind(1)
         mean = scene["means"][row]
         steps = _axes(torch, scene["quats"][row]) * (SPREAD * scene["scales"][row])[:, None, :]
-        steps = torch.cat([torch.zeros_like(mean)[..., None], steps, -steps], dim=2)  # (M, 3, 7)
-        points = (mean[..., None] + steps).unbind(1)
-        depth = self._to_camera(mean[..., None].unbind(1), camera)[2][:, 0]
-        u, w = self._land(points, camera, MIN_DEPTH_SHARE * depth[:, None])
-        du, dw = u[:, 1:] - u[:, :1], w[:, 1:] - w[:, :1]
-        shift_x, shift_y = WEIGHT * du.sum(1), WEIGHT * dw.sum(1)
-        xx = WEIGHT * (du * du).sum(1) + CENTER_WEIGHT * shift_x * shift_x
-        xy = WEIGHT * (du * dw).sum(1) + CENTER_WEIGHT * shift_x * shift_y
-        yy = WEIGHT * (dw * dw).sum(1) + CENTER_WEIGHT * shift_y * shift_y
-        inside = self._within(u[:, 0], w[:, 0], MARGIN * self._width, MARGIN * self._height)
-        center = torch.stack([u[:, 0] + shift_x, w[:, 0] + shift_y], dim=1)
-        return self._visible(
-            Seen(camera, row, center, center, depth, center, scene["opacities"][row]), xx, xy, yy, inside
-        )
+        middle = self._to_camera(mean.unbind(1), camera)
+        turned = self._mid[:, :9].reshape(-1, 3, 3)[camera] @ steps
+        u, w = self._land(_around(torch, middle, turned), middle[2], camera)
+        if self._rolling:
+            u, w = self._correct(_around(torch, mean.unbind(1), steps), w, middle[2], camera)
+        du, dw = u[1:] - u[0], w[1:] - w[0]
+        shift_x, shift_y = WEIGHT * du.sum(0), WEIGHT * dw.sum(0)
+        xx = WEIGHT * (du * du).sum(0) + CENTER_WEIGHT * shift_x * shift_x
+        xy = WEIGHT * (du * dw).sum(0) + CENTER_WEIGHT * shift_x * shift_y
+        yy = WEIGHT * (dw * dw).sum(0) + CENTER_WEIGHT * shift_y * shift_y
+        inside = self._within(u[0], w[0], MARGIN * self._width, MARGIN * self._height)
+        center = torch.stack([u[0] + shift_x, w[0] + shift_y], dim=1)
+        seen = Seen(camera, row, center, center, middle[2], center, scene["opacities"][row])
+        return self._visible(seen, xx, xy, yy, inside)
 
-    def _candidates(self, scene: dict[str, torch.Tensor], camera: torch.Tensor) -> torch.Tensor:
+    def _candidates(self, scene: dict[str, torch.Tensor]) -> torch.Tensor:
         """Return (C, N) whether a Gaussian may touch an image, by twice the radius of a linear projection."""
         torch, views = self._torch, self._views
-        point = scene["means"].T[:, None].unbind(0)
-        x, y, z = self._to_camera(point, camera)
+        point = scene["means"].unbind(1)
+        x, y, z = self._to_camera(point, None)
         slope2 = (x * x + y * y) / (z * z)
-        u, w = self._through_lens(x / z, y / z, camera)
-        size = scene["scales"].amax(1)[None]
+        u, w = self._through_lens(x / z, y / z, None)
+        size = scene["scales"].amax(1)
         slack = 2.0 * EXTENT_SIGMAS * EPS_2D**0.5 + 2.0
         per_slope = 2.0 * EXTENT_SIGMAS * views[:, :2].amax(1) * views[:, STRETCH]
         limit = MARGIN * max(self._width, self._height)
         reach = (per_slope[:, None] * size * (1.0 + slope2) / z + slack).clamp(max=limit)
         reach = torch.where(z > 2.0 * size, reach, limit)
         if self._rolling:
-            start = torch.zeros((len(camera), 1), device=z.device)
-            x0, y0, z0 = self._at_row(point, camera, start)
+            start = torch.zeros((len(views), 1), device=z.device)
+            x0, y0, z0 = self._at_row(point, None, start)
             z0 = z0.clamp(min=NEAR_PLANE)
-            u0, w0 = self._through_lens(x0 / z0, y0 / z0, camera)
+            u0, w0 = self._through_lens(x0 / z0, y0 / z0, None)
             reach = reach + 2.0 * torch.maximum((u0 - u).abs(), (w0 - w).abs()) + slack
         seen = (z >= NEAR_PLANE) & (z <= FAR_PLANE) & (slope2 < views[:, FOLD, None] ** 2)
         return seen & self._within(u, w, reach, reach)
@@ -118,15 +117,15 @@ class LensProjection:
         inside = (u + reach_x > 0.0) & (u - reach_x < self._width)
         return inside & (w + reach_y > 0.0) & (w - reach_y < self._height)
 
-    def _to_camera(self, point: Point, camera: torch.Tensor) -> Point:
+    def _to_camera(self, point: Point, camera: torch.Tensor | None) -> Point:
         """Return world points in the frame that each camera has in the middle of the read-out."""
-        m = [self._mid[:, k][camera][:, None] for k in range(12)]
+        m = [_column(self._mid, k, camera) for k in range(12)]
         x, y, z = (point[i] - m[9 + i] for i in range(3))
         return tuple(m[i] * x + m[i + 1] * y + m[i + 2] * z for i in (0, 3, 6))
 
-    def _at_row(self, point: Point, camera: torch.Tensor, share: torch.Tensor) -> Point:
+    def _at_row(self, point: Point, camera: torch.Tensor | None, share: torch.Tensor) -> Point:
         """Return world points in the frame that each camera has at `share` of the read-out."""
-        start, end = ([self._views[:, at + k][camera][:, None] for k in range(7)] for at in (START, END))
+        start, end = ([_column(self._views, at + k, camera) for k in range(7)] for at in (START, END))
         qw, qx, qy, qz, *center = (a + share * (b - a) for a, b in zip(start, end, strict=True))
         px, py, pz = (point[i] - center[i] for i in range(3))
         norm = 2.0 / (qw * qw + qx * qx + qy * qy + qz * qz)
@@ -135,49 +134,53 @@ class LensProjection:
         return px + norm * x, py + norm * y, pz + norm * z
 
     def _land(
-        self, point: Point, camera: torch.Tensor, min_depth: torch.Tensor
+        self, local: Point, depth: torch.Tensor, camera: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return where world points land [px], each seen when its row is read, at least `min_depth` away."""
-        torch = self._torch
-        x, y, z = self._to_camera(point, camera)
-        z = torch.maximum(z, min_depth)
-        u, w = self._through_lens(x / z, y / z, camera)
-        for _ in range(SHUTTER_ITERATIONS if self._rolling else 0):
+        """Return where points (7, M) of the camera frames land [px], none nearer than its centre's `depth` allows."""
+        z = self._torch.maximum(local[2], MIN_DEPTH_SHARE * depth)
+        return self._through_lens(local[0] / z, local[1] / z, camera)
+
+    def _correct(
+        self, point: Point, w: torch.Tensor, depth: torch.Tensor, camera: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return where world points (7, M) land [px], each seen when the row it falls on, about `w`, is read."""
+        for _ in range(SHUTTER_ITERATIONS):
             share = (w / self._height).clamp(-MARGIN, 1.0 + MARGIN)
-            x, y, z = self._at_row(point, camera, share)
-            z = torch.maximum(z, min_depth)
-            u, w = self._through_lens(x / z, y / z, camera)
+            u, w = self._land(self._at_row(point, camera, share), depth, camera)
         return u, w
 
     def _through_lens(
-        self, x: torch.Tensor, y: torch.Tensor, camera: torch.Tensor
+        self, x: torch.Tensor, y: torch.Tensor, camera: torch.Tensor | None
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return where rays of slopes (x, y) land [px]; those beyond the fold are pulled to it."""
-        views, used = self._views, self._used
-
-        def column(k: int) -> torch.Tensor:
-            return views[:, k][camera][:, None]
-
-        def series(first: int) -> torch.Tensor:
-            k1, k2, k3 = (column(COEFFICIENTS + first + i) for i in range(3))
-            return 1.0 + r2 * (k1 + r2 * (k2 + r2 * k3))
-
-        r2 = x * x + y * y
+        torch, used = self._torch, self._used
+        fx, fy, cx, cy = (_column(self._views, k, camera) for k in range(4))
+        k1, k2, k3, k4, k5, k6, p1, p2, s1, s2, s3, s4 = (
+            _column(self._views, COEFFICIENTS + k, camera) if used[k] else None for k in range(12)
+        )
+        r2 = torch.addcmul(x * x, y, y)
         if self._folds:
-            scale = (column(FOLD) / r2.sqrt()).clamp(max=1.0)
-            x, y, r2 = x * scale, y * scale, r2 * scale * scale
-        u, w = x, y
-        if any(used[:6]):
-            radial = series(0) / series(3) if any(used[3:6]) else series(0)
-            u, w = x * radial, y * radial
-        if any(used[6:8]):
-            p1, p2 = column(COEFFICIENTS + 6), column(COEFFICIENTS + 7)
-            u = u + 2.0 * p1 * x * y + p2 * (r2 + 2.0 * x * x)
-            w = w + p1 * (r2 + 2.0 * y * y) + 2.0 * p2 * x * y
-        if any(used[8:]):
-            s1, s2, s3, s4 = (column(COEFFICIENTS + 8 + i) for i in range(4))
-            u, w = u + r2 * (s1 + r2 * s2), w + r2 * (s3 + r2 * s4)
-        return column(0) * u + column(2), column(1) * w + column(3)
+            fold = _column(self._views, FOLD, camera)
+            scale = (fold * r2.rsqrt()).clamp(max=1.0)
+            x, y, r2 = x * scale, y * scale, torch.minimum(r2, fold * fold)
+        factor = _series(r2, (k1, k2, k3))
+        below = _series(r2, (k4, k5, k6))
+        factor = factor if below is None else (1.0 if factor is None else factor) / below
+        u, w = (x, y) if factor is None else (x * factor, y * factor)
+        if p1 is not None or p2 is not None:
+            # Both axes share x (2 p1 y + 2 p2 x) and y (2 p1 y + 2 p2 x), besides p2 r^2 and p1 r^2.
+            p1, p2 = (torch.zeros_like(fx) if p is None else p for p in (p1, p2))
+            slant = torch.addcmul((2.0 * p1) * y, 2.0 * p2, x)
+            u, w = (
+                torch.addcmul(torch.addcmul(u, x, slant), p2, r2),
+                torch.addcmul(torch.addcmul(w, y, slant), p1, r2),
+            )
+        for k, (first, second) in enumerate(((s1, s2), (s3, s4))):
+            if first is not None or second is not None:
+                zero = torch.zeros_like(fx)
+                prism = r2 * ((zero if first is None else first) + r2 * (zero if second is None else second))
+                u, w = (u + prism, w) if k == 0 else (u, w + prism)
+        return torch.addcmul(cx, fx, u), torch.addcmul(cy, fy, w)
 
     def _visible(
         self, seen: Seen, xx: torch.Tensor, xy: torch.Tensor, yy: torch.Tensor, inside: torch.Tensor
@@ -214,3 +217,23 @@ def _axes(torch: Any, quats: torch.Tensor) -> torch.Tensor:
         2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y),
     ]  # fmt: skip
     return torch.stack(rows, dim=1).reshape(-1, 3, 3)
+
+
+def _around(torch: Any, center: Point, steps: torch.Tensor) -> Point:
+    """Return coordinates (7, M) of points `center` (M,) and those one step (M, 3, 3: axis last) to either side."""
+    spread = (torch.cat([torch.zeros_like(center[0])[None], s.T, -s.T]) for s in steps.unbind(1))
+    return tuple(c + s for c, s in zip(center, spread, strict=True))
+
+
+def _column(table: torch.Tensor, column: int, camera: torch.Tensor | None) -> torch.Tensor:
+    """Return a column of (C, K): (M,) for Gaussians of the given cameras, (C, 1) for all Gaussians of all cameras."""
+    return table[:, column, None] if camera is None else table[:, column][camera]
+
+
+def _series(r2: torch.Tensor, coefficients: tuple[torch.Tensor | None, ...]) -> torch.Tensor | None:
+    """Return 1 + c1 r^2 + c2 r^4 + c3 r^6, None if no coefficient is given; those that are None count as zero."""
+    total = None
+    for c in reversed(coefficients):
+        grown = None if total is None else total * r2
+        total = c if grown is None else grown if c is None else c + grown
+    return None if total is None else 1.0 + total * r2
