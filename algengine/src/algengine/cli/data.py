@@ -52,13 +52,10 @@ def execute(arguments: argparse.Namespace) -> int:
     style = {"ok": "green", "missing": "bold red", "absent": "yellow"}
     for row in rows:
         there = f"{row.found}" if row.total is None else f"{row.found} / {row.total}"
-        where = row.path if not row.note else f"{row.path}\n{row.note}"
+        where = row.note if row.path in row.note else f"{row.path}\n{row.note}".strip()
         table.add_row(row.part, row.what, there, f"[{style[row.verdict]}]{row.verdict}[/]", where)
     Console().print(table)
     missing = [row for row in rows if row.verdict == "missing"]
-    print(
-        f"{len(missing)} of {len(rows)} needed things are missing"
-        if missing
-        else "everything needed is there"
-    )
+    names = ", ".join(f"{row.part} {row.what}" for row in missing)
+    print(f"missing: {names}" if missing else "everything needed is there")
     return 1 if missing else 0

@@ -117,7 +117,8 @@ class DataCheck:
         try:
             frames = list(read_frames(path, logs or None))
         except SimEngineError as error:
-            return [*rows, CheckRow(part, "info file", str(path), 0, None, note=str(error))]
+            rows.append(CheckRow(part, "info file", str(path), 0, None, note=str(error)))
+            return rows + self._places(part, options, needs_scores)
         count = len({frame.log_name for frame in frames})
         rows.append(CheckRow(part, "frames", str(path), len(frames), None, note=f"{count} logs"))
         sequences = FrameSequences(frames)
@@ -136,6 +137,15 @@ class DataCheck:
         root = located(options["img_root"], self._root)
         seen = {frame.token: frame for queue in queues.values() for frame in queue}
         return rows + self._images(part, root, list(seen.values()), options)
+
+    def _places(self, part: str, options: Mapping, needs_scores: bool) -> list[CheckRow]:
+        """Rows that can be had without frames: whether files and folders exist."""
+        root = located(options["img_root"], self._root)
+        rows = [CheckRow(part, "image folder", str(root), int(root.is_dir()), 1)]
+        if options.get("pdm_path"):
+            cache = located(options["pdm_path"], self._root)
+            rows.append(CheckRow(part, "score cache", str(cache), int(cache.exists()), 1, needs_scores))
+        return rows
 
     def _scores(self, part: str, path: Path, tokens: Sequence[str], needed: bool) -> CheckRow:
         scores = open_scores(path, tokens)
