@@ -99,12 +99,15 @@ def main() -> None:
     parser.add_argument("--config", default="vadv2_demo")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", default="float16", help="of the cached maps")
+    parser.add_argument("--autocast", default="", help="bfloat16 for mixed precision on CUDA")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--logs", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=10.0)
     arguments = parser.parse_args()
 
     model = load_config(arguments.config).model.to_dict() | {"bev_head": None}
+    if arguments.device == "cuda":
+        torch.backends.cuda.matmul.allow_tf32 = True
     planner = registry.MODELS.build(model)
     size, poses = planner.head.vocabulary.shape[:2]
     plans = random_plans(size, poses, np.random.default_rng(0))
@@ -120,7 +123,7 @@ def main() -> None:
         batches = DecisionBatches(decisions, cache, torch.from_numpy(plans), arguments.batch)
         adapt(planner, AdapterConfig())
         only_adapters_in_training(planner.to(arguments.device))
-        config = PostTrainingConfig(DataConfig(), schedule=ScheduleConfig())
+        config = PostTrainingConfig(DataConfig(), schedule=ScheduleConfig(autocast=arguments.autocast))
         learning = [p for p in planner.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(learning, lr=1e-6)
 
@@ -143,6 +146,7 @@ def main() -> None:
             "plans": size,
             "batch": batches.size,
             "dtype": arguments.dtype,
+            "autocast": arguments.autocast,
             "map_bytes_per_sample": cache.open(decisions[0].observations).bev[0].nbytes,
             "parameters_learning": count_trainable(planner)[0],
             "samples_per_s": round(rate(train, arguments.seconds), 1),

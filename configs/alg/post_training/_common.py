@@ -5,7 +5,7 @@ rollout = 'data/alg_engine/post_training/rare_train_rollout'
 
 cache = dict(root='data/alg_engine/features', dtype='float16')
 adapters = dict(rank=16, alpha=16.0)
-schedule = dict(steps=0, epochs=8, batch_size=16, lr=2e-4, warmup=50, seed=0, save_every=100, log_every=10)
+schedule = dict(steps=0, epochs=8, batch_size=16, lr=2e-4, warmup=50, seed=0, save_every=100, log_every=10, autocast='')
 objective = dict(
     type='expectation',
     baseline='reference',

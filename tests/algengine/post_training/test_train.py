@@ -1,4 +1,7 @@
 import json
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -95,6 +98,35 @@ def test_killed_and_resumed_ends_with_the_same_weights_bit_by_bit(config, base, 
     assert (tmp_path / "resumed" / "summary.json").read_text() == (
         tmp_path / "whole" / "summary.json"
     ).read_text()
+
+
+@pytest.mark.slow
+def test_a_killed_process_is_resumed(config, base, tmp_path):
+    weights = export_student(
+        base.build(), base.model, base.state_dict, base.metadata | {"cameras": base.cameras}, tmp_path
+    )
+    recipe = tmp_path / "recipe.py"
+    recipe.write_text(
+        f"data = dict(rollouts={list(config.data.rollouts)}, normal_ratio=0.0)\n"
+        f"cache = dict(root={config.cache.root!r})\n"
+        "schedule = dict(steps=200, batch_size=4, lr=0.01, save_every=3, log_every=1)\n"
+    )
+
+    def start(name):
+        command = [sys.executable, "-m", "algengine.cli.main", "post-train", recipe, "--checkpoint", weights]
+        command += ["--device", "cpu", "--work-dir", tmp_path / name]
+        return subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True)
+
+    killed = start("killed")
+    for line in killed.stdout:
+        if line.startswith("training 10/"):
+            killed.kill()
+    assert killed.wait() == -signal.SIGKILL
+    assert not (tmp_path / "killed" / "weights.pth").exists()
+    assert start("killed").communicate() is not None
+    assert start("whole").communicate() is not None
+    ours, theirs = (state_of(tmp_path / name / "weights.pth") for name in ("killed", "whole"))
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
 def test_a_work_dir_belongs_to_one_run(config, base, tmp_path):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
@@ -45,12 +47,19 @@ class DecisionBatches:
         vocabulary: (K, T, 3) plans on the CPU.
         size: decisions per batch; fewer if there are fewer.
         seed: of the order.
+        readers: threads that read ahead, one batch each; nothing depends on their number.
     """
 
     def __init__(
-        self, decisions: Sequence[Decision], cache: FeatureCache, vocabulary: Tensor, size: int, seed: int = 0
+        self,
+        decisions: Sequence[Decision],
+        cache: FeatureCache,
+        vocabulary: Tensor,
+        size: int,
+        seed: int = 0,
+        readers: int = 2,
     ) -> None:
-        self.decisions = tuple(decisions)
+        self.decisions, self._readers = tuple(decisions), readers
         self.size, self._seed = min(size, len(self.decisions)), seed
         self._cache, self._vocabulary = cache, vocabulary
 
@@ -66,13 +75,13 @@ class DecisionBatches:
         return order[part * self.size : (part + 1) * self.size]
 
     def stream(self, first: int, last: int) -> Iterator[Batch]:
-        """Yield the batches of steps `first` to `last` - 1; the next one is read while the present one is used."""
-        with ThreadPoolExecutor(1) as pool:
-            ahead = pool.submit(self.load, self.rows(first)) if first < last else None
-            for step in range(first, last):
-                batch = ahead.result()
-                if step + 1 < last:
-                    ahead = pool.submit(self.load, self.rows(step + 1))
+        """Yield the batches of steps `first` to `last` - 1; the next ones are read while the present one is used."""
+        steps = iter(range(first, last))
+        with ThreadPoolExecutor(self._readers) as pool:
+            ahead = deque(pool.submit(self.load, self.rows(step)) for step in islice(steps, self._readers))
+            while ahead:
+                batch = ahead.popleft().result()
+                ahead.extend(pool.submit(self.load, self.rows(step)) for step in islice(steps, 1))
                 yield batch
 
     def load(self, rows: Sequence[int] | np.ndarray) -> Batch:

@@ -34,6 +34,7 @@ class ScheduleConfig:
         seed: of adapters, order and dropout.
         save_every: updates between saved states.
         log_every: updates between rows of the log.
+        autocast: dtype name for mixed precision on CUDA, "" for none.
     """
 
     steps: int = 0
@@ -49,6 +50,7 @@ class ScheduleConfig:
     seed: int = 0
     save_every: int = 100
     log_every: int = 10
+    autocast: str = ""
 
 
 @dataclass(frozen=True)

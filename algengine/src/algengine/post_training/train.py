@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,6 +69,8 @@ def post_train(
     Raises:
         ConfigError: the loss is no number any more, or the config asks for nothing.
     """
+    if torch.device(device).type == "cuda":
+        torch.backends.cuda.matmul.allow_tf32 = True
     prepared = prepare(config, base, device, progress)
     student, batches, schedule = prepared.student, prepared.batches, config.schedule
     total = num_steps(schedule, batches.per_epoch)
@@ -125,13 +128,22 @@ def update(
     learning: list[nn.Parameter],
 ) -> dict[str, torch.Tensor]:
     """Make one update and return losses and values; the batch is on the student's device."""
-    values = config.objective(student.head(batch.bev, batch.status), batch.outcomes)
+    with mixed_precision(config.schedule.autocast, batch.bev.device):
+        outputs = student.head(batch.bev, batch.status)
+    values = config.objective({name: value.float() for name, value in outputs.items()}, batch.outcomes)
     loss = sum(value for name, value in values.items() if name.startswith("loss_"))
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     norm = nn.utils.clip_grad_norm_(learning, config.schedule.clip)
     optimizer.step()
     return {"loss": loss.detach(), "gradient": norm, **{n: v.detach() for n, v in values.items()}}
+
+
+def mixed_precision(name: str, device: torch.device) -> AbstractContextManager:
+    """Return the context in which the head runs; only CUDA knows another one than single precision."""
+    if name and device.type == "cuda":
+        return torch.autocast("cuda", dtype=getattr(torch, name))
+    return nullcontext()
 
 
 def _checked(values: dict[str, torch.Tensor], step: int) -> dict[str, float]:
