@@ -30,6 +30,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threads", type=int, default=2, help="CPU threads; part of what makes results repeatable"
     )
+    parser.add_argument(
+        "--memory-gib", type=float, default=4.0, help="bound of the maps remembered for all rollouts"
+    )
+    parser.add_argument(
+        "--accelerate",
+        choices=("none", "graphs", "compile"),
+        default="none",
+        help="graphs: record the backbone as a CUDA graph; compile: torch.compile, slow at first",
+    )
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -46,6 +55,8 @@ def execute(arguments: argparse.Namespace) -> int:
         model=arguments.model,
         device=arguments.device,
         threads=arguments.threads,
+        memory_gib=arguments.memory_gib,
+        accelerate=arguments.accelerate,
     )
     print(f"{planner.name} on {planner.device} listens at {arguments.address}", flush=True)
     if arguments.transport == "files":

@@ -10,6 +10,7 @@ from mmengine.model import MMDistributedDataParallel, revert_sync_batchnorm
 from mmengine.runner import Runner
 from torch import nn
 
+from algengine.engine.layout import prefer_channels_last
 from simengine.errors import ConfigError
 
 LAUNCHERS = ("none", "pytorch")
@@ -62,6 +63,8 @@ class PlannerRunner(Runner):
             # Synchronised statistics exist on GPUs only; one process needs none.
             model = revert_sync_batchnorm(model)
         model = model.to(device)
+        if device.type == "cuda":
+            prefer_channels_last(model)
         if not self.distributed:
             return model
         options = {"broadcast_buffers": False, **(model_wrapper_cfg or {})}

@@ -44,6 +44,8 @@ def load_planner(
     model: str | None = None,
     device: str = "auto",
     threads: int = 2,
+    memory_gib: float = 4.0,
+    accelerate: str = "none",
 ) -> VadPlanner:
     """Return a planner from shipped weights (`model`), or from a checkpoint.
 
@@ -53,6 +55,8 @@ def load_planner(
         model: name of shipped weights; excludes the other two.
         device: `auto`, `cpu` or `cuda`.
         threads: CPU threads.
+        memory_gib: bound of the maps remembered for all rollouts.
+        accelerate: `none`, `graphs` or `compile`, see `FrameNetwork`.
 
     Raises:
         CheckpointError: weights are missing, corrupt or do not fit.
@@ -78,4 +82,13 @@ def load_planner(
             f"{path} is a training checkpoint, expected its config too: serve CONFIG CHECKPOINT"
         )
     digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
-    return VadPlanner(network, name, cameras, choose_device(device), threads, weights_hash=digest)
+    return VadPlanner(
+        network,
+        name,
+        cameras,
+        choose_device(device),
+        threads,
+        weights_hash=digest,
+        memory_gib=memory_gib,
+        accelerate=accelerate,
+    )

@@ -12,11 +12,14 @@ from algengine.datasets.frames import camera_inputs, motion_between, resize
 from algengine.models.bev.projection import CameraViews
 from algengine.planners.vadv2 import VADv2
 from algengine.serving.memory import RememberedMap, RolloutMemory
+from algengine.serving.network import FrameNetwork
 from simengine.datatypes.observation import Observation
 from simengine.datatypes.plan import Plan
 from simengine.errors import PlanError
 
 POSE_DT = 0.1
+
+_CALIBRATION = ("intrinsic", "cam_from_ego", "distortion")
 
 
 class VadPlanner:
@@ -33,6 +36,9 @@ class VadPlanner:
         threads: CPU threads.
         keep_scores: whether plans carry the scores of the whole vocabulary.
         weights_hash: identifies the weights; told to simulators, so that runs of two planners are never mixed.
+        memory_gib: bound of the maps that are remembered, see `RolloutMemory`.
+        accelerate: see `FrameNetwork`.
+        compiler: backend of `accelerate="compile"`.
     """
 
     def __init__(
@@ -44,14 +50,18 @@ class VadPlanner:
         threads: int = 2,
         keep_scores: bool = False,
         weights_hash: str = "",
+        memory_gib: float = 4.0,
+        accelerate: str = "none",
+        compiler: str = "inductor",
     ) -> None:
         self.name = name
         self.weights_hash = weights_hash
         self.device = torch.device(device)
-        self._model = model.to(self.device).eval()
+        self._model = model
+        self._network = FrameNetwork(model, self.device, accelerate, compiler)
         self._cameras = tuple(cameras)
         self._keep_scores = keep_scores
-        self._memory = RolloutMemory()
+        self._memory = RolloutMemory(int(memory_gib * 2**30))
         if self.device.type == "cpu":
             torch.set_num_threads(threads)
 
@@ -61,7 +71,7 @@ class VadPlanner:
             self._check(observation)
         size = 1 if self.device.type == "cpu" else len(observations)
         plans: list[Plan] = []
-        with torch.inference_mode():
+        with torch.inference_mode(), self._network.precision():
             for start in range(0, len(observations), size):
                 plans += self._plan(observations[start : start + size])
         return plans
@@ -71,13 +81,13 @@ class VadPlanner:
         self._memory.forget(token)
 
     def _plan(self, observations: Sequence[Observation]) -> list[Plan]:
-        model = self._model
-        inputs = self._collect([self._inputs(o) for o in observations])
-        images = model.data_preprocessor.normalize(inputs["images"])
-        views = model.view(inputs, (images.shape[-1], images.shape[-2]))
-        features = model.extract_feat(images)
-        bev = self._encode(observations, features, views, inputs)
-        scores, index, poses = model.head.predict(model.head(bev, inputs))
+        network = self._network
+        arrays = [self._inputs(o) for o in observations]
+        inputs = self._collect(arrays)
+        rigs = [b"".join(one[key].tobytes() for key in _CALIBRATION) for one in arrays]
+        views = network.views(inputs, rigs, self._model.image_size)
+        bev = self._encode(observations, network.features(inputs["images"]), views, inputs)
+        scores, index, poses = network.predict(bev, inputs)
         for observation, one in zip(observations, bev, strict=True):
             remembered = RememberedMap(observation.step, np.array(observation.ego_pose), one[None].clone())
             self._memory.keep(observation.token, remembered)
@@ -104,7 +114,7 @@ class VadPlanner:
                 motion = torch.from_numpy(np.stack(moved)).to(self.device)
             status = {key: value[rows] for key, value in inputs.items()}
             seen, shown = [f[rows] for f in features], views.select(rows)
-            part = self._model.encode_frame(seen, shown, previous, motion, status)
+            part = self._network.encode(seen, shown, previous, motion, status)
             maps |= dict(zip(rows, part, strict=True))
         return torch.stack([maps[i] for i in range(len(observations))])
 
