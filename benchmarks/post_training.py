@@ -149,7 +149,7 @@ def main() -> None:
             "autocast": arguments.autocast,
             "map_bytes_per_sample": cache.open(decisions[0].observations).bev[0].nbytes,
             "parameters_learning": count_trainable(planner)[0],
-            "samples_per_s": round(rate(train, arguments.seconds), 1),
+            "samples_per_s": round(rate(train, arguments.seconds), 2),
             "samples_per_s_reading_only": round(rate(read, arguments.seconds / 2), 1),
             "budget": BUDGET,
         }

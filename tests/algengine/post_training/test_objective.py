@@ -7,7 +7,7 @@ import torch
 from algengine.post_training.divergence import divergence, entropy
 from algengine.post_training.expectation import advantage, exact_expectation, sampled_expectation
 from algengine.post_training.importance import importance_weights
-from algengine.post_training.objective import ExpectationObjective
+from algengine.post_training.objective import ExpectationObjective, driven_importance
 from post_training_factories import make_outcomes, make_outputs
 from simengine.errors import ConfigError
 
@@ -74,6 +74,14 @@ def test_importance_weights_of_an_unchanged_policy_are_one():
     assert torch.equal(importance_weights(log_pi, log_pi), torch.ones_like(log_pi))
     doubled = importance_weights(log_pi + torch.log(torch.tensor(2.0)), log_pi, most=1.5)
     assert (doubled[1:] == 1.5).all()
+
+
+def test_importance_of_driven_plans_counts_known_ones_only():
+    log_mu = torch.tensor([[0.5, 0.5], [0.5, 0.5], [0.25, 0.75]]).log()
+    log_pi = torch.tensor([[0.25, 0.75], [0.1, 0.9], [0.5, 0.5]]).log()
+    known = driven_importance(log_pi, log_mu, torch.tensor([0, -1, 0]), 10.0)
+    assert known["importance_driven"].item() == pytest.approx((0.5 + 2.0) / 2)
+    assert driven_importance(log_pi, log_mu, torch.full((3,), -1), 10.0) == {}
 
 
 def test_divergences_by_hand_and_by_torch():

@@ -74,6 +74,8 @@ def test_rewards_are_learned_and_the_run_is_told(trained):
     # At the first update both policies are one.
     assert first["kl"] == pytest.approx(0.0, abs=1e-6)
     assert first["importance"] == pytest.approx(1.0, abs=1e-5)
+    assert first["importance_driven"] == pytest.approx(1.0, abs=1e-5)
+    assert summary["log"][-1]["importance_driven"] < 0.5  # plan 11 was driven and is bad
     assert first["reward"] == pytest.approx(first["reward_reference"], abs=1e-6)
 
 
@@ -257,3 +259,15 @@ def test_command_trains_and_writes_a_vocabulary(config, base, tmp_path, capsys):
     assert (tmp_path / "out" / "weights.pth").is_file()
     assert main(["post-train", "--checkpoint", str(weights)]) == 1
     assert "there is no config" in capsys.readouterr().err
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("autocast", ["", "bfloat16"])
+def test_a_gpu_learns_as_the_processor_does(config, base, trained, tmp_path, autocast):
+    schedule = replace(config.schedule, steps=40, autocast=autocast)
+    weights = post_train(replace(config, schedule=schedule), base, tmp_path, "cuda")
+    ours, theirs = (
+        json.loads((p.parent / "summary.json").read_text())["after"]["all"] for p in (weights, trained)
+    )
+    assert ours["chosen"] == pytest.approx(theirs["chosen"], abs=0.05)
+    assert load_post_trained(str(weights)).plan_batch([make_observation(LOGS[0], 0)])[0].vocabulary_index == 3

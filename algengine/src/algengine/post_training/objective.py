@@ -103,7 +103,8 @@ class ExpectationObjective:
                 outputs, outcomes, reward, known
             )
         losses |= self._distillation(outputs, outcomes)
-        return losses | self._log(log_pi, log_ref, reward, known)
+        driven = driven_importance(log_pi, log_ref, outcomes.behaviour, self.max_importance)
+        return losses | driven | self._log(log_pi, log_ref, reward, known)
 
     def _earned(self, log_pi: Tensor, log_ref: Tensor, gains: Tensor) -> Tensor:
         if self.estimator == "exact":
@@ -144,3 +145,24 @@ class ExpectationObjective:
                 "importance": (log_ref.exp() * weights).sum(-1).mean(),
                 "known": known.float().mean(),
             }
+
+
+def driven_importance(
+    log_policy: Tensor, log_behaviour: Tensor, behaviour: Tensor, most: float
+) -> dict[str, Tensor]:
+    """Return how likely the driven plans still are, as a mean ratio to when they were driven; nothing if none is known.
+
+    The exact objective does not need it. It tells how old rollouts are: they show the states that the planner which
+    drove them gets into, and when the ratio has fallen, it is time to drive again.
+
+    Args:
+        log_policy: (B, K).
+        log_behaviour: (B, K) of the planner that drove, which is the frozen one.
+        behaviour: (B,) driven plans, -1 where unknown.
+        most: clamp of the ratio.
+    """
+    rows = behaviour >= 0
+    if not rows.any():
+        return {}
+    chosen = (x[rows].gather(1, behaviour[rows, None]) for x in (log_policy, log_behaviour))
+    return {"importance_driven": importance_weights(*chosen, most).mean()}
