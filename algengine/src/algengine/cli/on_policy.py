@@ -1,0 +1,77 @@
+"""Train a planner in the simulator: drive, score every plan, update, repeat, all in this process."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+EXAMPLE = """examples:
+  algengine on-policy split=rare_train num_scenarios=64
+  algengine on-policy --rounds 60 --scenes 32 --threads 16 split=rare_train num_scenarios=256 render.backend=auto
+  simengine run model_name=experiments/on_policy bridge.in_process=algengine.post_training.load:load_post_trained
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    add = parser.add_argument
+    add("overrides", nargs="*", metavar="KEY=VALUE", help="keys of `simengine run`, such as split=rare_train")
+    add("--checkpoint", type=Path, help="planner to start from (default: the shipped one)")
+    add("--work-dir", type=Path, default=Path("experiments/on_policy"), help="state, log and weights")
+    add("--only", type=Path, metavar="SPLIT", help="split file or folder: use its tokens only")
+    add("--rounds", type=int, default=30, help="of collecting and updating (default: 30)")
+    add("--scenes", type=int, default=16, help="episodes per round, driven at once (default: 16)")
+    add("--passes", type=int, default=2, help="over the decisions of a round (default: 2)")
+    add("--batch-size", type=int, default=32, help="decisions per update (default: 32)")
+    add(
+        "--explore", type=float, default=0.25, help="share of decisions drawn from the policy (default: 0.25)"
+    )
+    add("--lr", type=float, default=2e-4, help="learning rate (default: 2e-4)")
+    add("--kl-weight", type=float, default=0.05, help="of the divergence from the start (default: 0.05)")
+    add("--seed", type=int, default=0, help="of everything")
+    add(
+        "--threads", type=int, default=os.cpu_count() or 1, help="scenes simulated at a time (default: cores)"
+    )
+    add("--device", default="auto", help="auto, cpu or cuda")
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Train and say what came out."""
+    from algengine.engine.train import choose_device
+    from algengine.on_policy.simulator import SimulatedWorld
+    from algengine.on_policy.train import OnPolicyConfig, train_on_policy
+    from algengine.post_training.base import load_base
+    from algengine.post_training.objective import ExpectationObjective
+    from algengine.rare_cases.split_file import read_split
+    from algengine.serving.load import shipped_weights
+
+    config = OnPolicyConfig(
+        rounds=arguments.rounds,
+        scenes=arguments.scenes,
+        passes=arguments.passes,
+        batch_size=arguments.batch_size,
+        explore=arguments.explore,
+        objective=ExpectationObjective(kl_weight=arguments.kl_weight),
+        lr=arguments.lr,
+        seed=arguments.seed,
+    )
+    base = load_base(arguments.checkpoint or shipped_weights("vadv2_demo"))
+    only = read_split(arguments.only).tokens if arguments.only else ()
+    world = SimulatedWorld(arguments.overrides, base.vocabulary, config.scenes, arguments.threads, only)
+    try:
+        weights = train_on_policy(
+            config, base, world, arguments.work_dir, choose_device(arguments.device), _show
+        )
+    finally:
+        world.close()
+    print(f"weights: {weights}")
+    return 0
+
+
+def _show(row: dict) -> None:
+    print(
+        f"round {row['round']}: {len(row['scenarios'])} episodes, score of driven plans {100 * row['driven']:.1f}, of "
+        f"the policy {100 * row['expected']:.1f}, clean {100 * row['clean']:.0f} %, kl {row['kl']:.4f}",
+        flush=True,
+    )

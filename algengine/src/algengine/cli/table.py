@@ -1,0 +1,77 @@
+"""Make the table of post-training: mine, roll out, fine-tune, test every recipe on held-out splits."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+EXAMPLE = """examples:
+  algengine table --jobs 2                        # the shipped planner on the built-in world
+  algengine table --scenarios 144 --test-scenarios 144 --jobs 4 --workers 4 --backend auto
+  algengine table --rows rare_log,rare_rollout --seeds 1 --plan
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    add = parser.add_argument
+    add("--work-dir", type=Path, default=Path("experiments/post_training_table"), help="folder of everything")
+    add("--checkpoint", type=Path, help="exported weights of the base planner (default: the shipped one)")
+    add("--scenarios", type=int, default=72, help="of common_train and of rare_train each (default: 72)")
+    add("--test-scenarios", type=int, default=72, help="of common_test and rare_test each (default: 72)")
+    add("--seeds", type=int, default=3, help="trainings of each row (default: 3)")
+    add("--steps", type=int, default=300, help="updates of each training (default: 300)")
+    add("--batch-size", type=int, default=16, help="decisions per update (default: 16)")
+    add("--variants", type=int, default=2, help="of each rare case, for the full recipe (default: 2)")
+    add("--rows", default="", help="names with commas (default: all)")
+    add("--size", default="320x180", metavar="WxH", help="of the cameras (default: 320x180)")
+    add("--backend", default="cpu", help="what draws the cameras: cpu, gsplat or auto (default: cpu)")
+    add("--traffic", default="NR", choices=("NR", "R"), help="of the tests (default: NR)")
+    add("--workers", type=int, default=1, help="processes of one simulation (default: 1)")
+    add("--jobs", type=int, default=max(1, (os.cpu_count() or 1) // 2), help="stages at a time")
+    add("--device", default="auto", help="auto, cpu or cuda")
+    add("--plan", action="store_true", help="print the stages and what is done, and stop")
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Make what is missing and print the table."""
+    from algengine.serving.load import shipped_weights
+    from algengine.table.execute import is_done
+    from algengine.table.make import make_table
+    from algengine.table.options import TableOptions
+    from algengine.table.plan import make_plan
+    from simengine.errors import ConfigError
+
+    width, _, height = arguments.size.partition("x")
+    if not (width.isdigit() and height.isdigit()):
+        raise ConfigError(f"--size is {arguments.size!r}, expected pixels such as 320x180")
+    plain = (
+        "scenarios", "test_scenarios", "seeds", "steps", "batch_size", "variants", "backend", "traffic", "workers",
+        "jobs", "device",
+    )  # fmt: skip
+    options = TableOptions(
+        checkpoint=arguments.checkpoint or shipped_weights("vadv2_demo"),
+        rows=tuple(name for name in arguments.rows.split(",") if name),
+        image_size=(int(width), int(height)),
+        **{name: getattr(arguments, name) for name in plain},
+    )
+    root = arguments.work_dir
+    if arguments.plan:
+        for stage in make_plan(options).stages:
+            print(
+                f"{'done' if is_done(stage, root) else 'open'}  {stage.label}  {' '.join(stage.command()[2:])}"
+            )
+        return 0
+    total = len(make_plan(options).stages)
+    finished: list[str] = []
+
+    def show(stage: object, what: str) -> None:
+        if what in ("kept", "done"):
+            finished.append(stage.name)
+        print(f"[{len(finished)}/{total}] {what} {stage.name}", flush=True)
+
+    files = make_table(options, root, show)
+    print(files[0].read_text())
+    print("written: " + ", ".join(str(path) for path in files))
+    return 0

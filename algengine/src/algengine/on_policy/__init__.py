@@ -1,0 +1,1 @@
+"""On-policy reinforcement learning: simulator, renderer, planner, reward and update in one process."""

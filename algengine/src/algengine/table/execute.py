@@ -1,0 +1,140 @@
+"""Runs stages, several at a time, each once it can; what is done is not done again.
+
+A stage counts when its marker is there, and the marker comes last. A stage that was interrupted runs again in the same
+folder: the commands go on from what they find there.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from algengine.table.stage import Stage
+from simengine.errors import ConfigError, SimEngineError
+from simengine.files.atomic import write_atomically
+
+_DIE_WITH_PARENT = 1
+_POLL = 0.05
+_TAIL = 15
+
+Progress = Callable[[Stage, str], None]
+"""Called with a stage and `kept`, `begun` or `done`."""
+
+
+def run_stages(
+    stages: Sequence[Stage],
+    root: Path,
+    jobs: int = 1,
+    environment: Mapping[str, str] | None = None,
+    progress: Progress = lambda *_: None,
+) -> None:
+    """Run what is not done yet.
+
+    Args:
+        stages: each after those it needs.
+        root: the table's folder; commands run in it.
+        jobs: commands at a time.
+        environment: variables to set besides those of this process.
+        progress: see `Progress`.
+
+    Raises:
+        SimEngineError: a command failed; the others are stopped.
+        ConfigError: another process works in `root`.
+    """
+    for folder in ("stages", "logs"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    with _sole_owner(root):
+        waiting = []
+        for stage in stages:
+            if (root / stage.marker).is_file():
+                progress(stage, "kept")
+            else:
+                waiting.append(stage)
+        running: dict[Stage, tuple[subprocess.Popen, float]] = {}
+        try:
+            while waiting or running:
+                for stage in [s for s in waiting if all((root / n.marker).is_file() for n in s.needs)]:
+                    if len(running) < jobs:
+                        waiting.remove(stage)
+                        running[stage] = (_start(stage, root, environment or {}), time.monotonic())
+                        progress(stage, "begun")
+                _collect(running, root, progress)
+                time.sleep(_POLL)
+        finally:
+            _stop(process for process, _ in running.values())
+
+
+def is_done(stage: Stage, root: Path) -> bool:
+    """Return whether a stage has been done."""
+    return (root / stage.marker).is_file()
+
+
+def _collect(running: dict[Stage, tuple[subprocess.Popen, float]], root: Path, progress: Progress) -> None:
+    for stage, (process, begun) in list(running.items()):
+        code = process.poll()
+        if code is None:
+            continue
+        del running[stage]
+        if code != 0:
+            lines = (root / stage.log).read_text(errors="replace").splitlines()[-_TAIL:]
+            raise SimEngineError(
+                f"the stage {stage.name} ended with exit code {code}, its last lines ({root / stage.log}):\n"
+                + "\n".join(lines)
+            )
+        facts = {"name": stage.name, "key": stage.key, "seconds": round(time.monotonic() - begun, 1)}
+        write_atomically(root / stage.marker, (json.dumps(facts) + "\n").encode())
+        progress(stage, "done")
+
+
+def _start(stage: Stage, root: Path, environment: Mapping[str, str]) -> subprocess.Popen:
+    with (root / stage.log).open("wb") as log:
+        return subprocess.Popen(
+            stage.command(),
+            cwd=root,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            preexec_fn=_dies_with_parent(),  # noqa: PLW1509, this process has one thread
+        )
+
+
+def _dies_with_parent() -> Callable[[], None] | None:
+    """A killed table must not leave commands behind that write beside those of the next try."""
+    if sys.platform != "linux":
+        return None
+    library = ctypes.CDLL(None)
+    return lambda: library.prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+
+
+def _stop(processes: Iterator[subprocess.Popen]) -> None:
+    left = list(processes)
+    for process in left:
+        process.terminate()
+    for process in left:
+        try:
+            process.wait(20.0)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def _sole_owner(root: Path) -> Iterator[None]:
+    with (root / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(
+                f"another process makes the table in {root}, expected none: wait for it, or give another --work-dir"
+            ) from None
+        yield

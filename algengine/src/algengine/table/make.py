@@ -1,0 +1,77 @@
+"""Makes the table: runs its stages, then writes table.md, table.csv, plots and failure cards."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from algengine.evaluation.score_table import ScoreTable, read_score_table
+from algengine.table.cards import write_cards
+from algengine.table.execute import run_stages
+from algengine.table.options import TableOptions
+from algengine.table.plan import TablePlan, make_plan
+from algengine.table.plots import write_plots
+from algengine.table.results import make_cells
+from algengine.table.rows import BASE
+from algengine.table.stage import Stage
+from algengine.table.write import write_csv, write_markdown
+
+
+def make_table(
+    options: TableOptions, root: Path, progress: Callable[[Stage, str], None] = lambda *_: None
+) -> list[Path]:
+    """Do what is not done yet below `root`, and return the files that were written.
+
+    Interrupted at any moment and called again with the same options it gives, on the CPU, the same bytes.
+
+    Raises:
+        SimEngineError: a stage failed.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    plan = make_plan(options)
+    # Libraries that take all cores in every process, and wait busily, only slow each other down.
+    cores = max(1, (os.cpu_count() or 1) // (options.workers * options.jobs))
+    environment = {"OMP_NUM_THREADS": str(cores), "OMP_WAIT_POLICY": "PASSIVE"}
+    if options.device == "cpu":
+        environment["CUDA_VISIBLE_DEVICES"] = ""
+    run_stages(plan.stages, root, options.jobs, environment, progress)
+    return write_table(plan, options, root)
+
+
+def write_table(plan: TablePlan, options: TableOptions, root: Path) -> list[Path]:
+    """Write everything that is made of the results of the stages."""
+    labels = {planner.row.name: planner.row.label for planner in plan.planners}
+    tables: dict[str, list[dict[str, ScoreTable]]] = {row: [] for row in labels}
+    for planner in plan.planners:
+        tables[planner.row.name].append(
+            {
+                "open": read_score_table(root / plan.open_loop.folder / f"{planner.name}.csv"),
+                "closed": read_score_table(root / planner.closed_loop.folder / "scores.csv"),
+            }
+        )
+    cells = make_cells(tables, BASE)
+    write_csv(root / "table.csv", cells, labels, {row: len(tables[row]) for row in labels})
+    write_markdown(root / "table.md", cells, labels, _notes(options, tables))
+    plots = write_plots(root / "plots", cells, labels)
+    cards = write_cards(root / "failures.html", plan, root, tables, labels)
+    return [root / "table.md", root / "table.csv", *plots, cards]
+
+
+def _notes(options: TableOptions, tables: dict) -> list[str]:
+    failed = {row: sum(int(seed["closed"].failed.sum()) for seed in seeds) for row, seeds in tables.items()}
+    notes = [
+        f"Learned from {options.scenarios} scenarios of `common_train` and {options.scenarios} of `rare_train`; tested "
+        f"on {options.test_scenarios} of `common_test` and {options.test_scenarios} of `rare_test`, which no training "
+        "and no mining sees.",
+        f"{options.seeds} trainings per row, {options.steps} updates of {options.batch_size} decisions each.",
+        "Percent. Second line: difference from the base, its paired bootstrap 95 % interval over scenarios (seeds are "
+        "averaged in each scenario); bold if it excludes 0. In brackets the standard deviation over seeds.",
+        "Open loop: score of the chosen plan, mean over all decisions of the logged drive. Closed loop: one drive per "
+        f"scenario, traffic {options.traffic}.",
+        "The full recipe learns in variants made by a rule (tracks shifted in time), not by a learned behaviour model.",
+    ]
+    notes += [
+        f"{row}: {n} drives could not be simulated and count nowhere." for row, n in failed.items() if n
+    ]
+    return notes

@@ -1,0 +1,64 @@
+"""The table as files: Markdown for people, CSV for tools. The same numbers give the same bytes."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from algengine.table.results import METRICS, Cell
+from simengine.files.atomic import write_atomically
+
+_HEADER = ("row", "label", "metric", "loop", "split", "column", "scenarios", "seeds")
+_NUMBERS = ("mean", "spread", "difference", "low", "high")
+
+
+def write_csv(path: Path, cells: Sequence[Cell], labels: Mapping[str, str], seeds: Mapping[str, int]) -> None:
+    """Write one line per cell; shares in [0, 1], what is not known is empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*_HEADER, *_NUMBERS, "verdict"])
+    for cell in cells:
+        m = cell.metric
+        facts = [
+            cell.row,
+            labels[cell.row],
+            m.name,
+            m.loop,
+            m.split,
+            m.column,
+            cell.scenarios,
+            seeds[cell.row],
+        ]
+        numbers = [getattr(cell, name) for name in _NUMBERS]
+        writer.writerow([*facts, *("" if v is None else f"{v:.6f}" for v in numbers), cell.verdict])
+    write_atomically(path, text.getvalue().encode())
+
+
+def write_markdown(
+    path: Path, cells: Sequence[Cell], labels: Mapping[str, str], notes: Sequence[str]
+) -> None:
+    """Write a line per row: percent, and difference from the base with its interval; bold where it excludes 0."""
+    found = {(cell.row, cell.metric.name): cell for cell in cells}
+    lines = ["# Post-training on the built-in world", ""]
+    lines += ["| | " + " | ".join(metric.label for metric in METRICS) + " |"]
+    lines += ["|---" * (len(METRICS) + 1) + "|"]
+    for row, label in labels.items():
+        lines.append(f"| {label} | " + " | ".join(_shown(found[row, m.name]) for m in METRICS) + " |")
+    lines += ["", *(f"* {note}" for note in notes)]
+    write_atomically(path, ("\n".join(lines) + "\n").encode())
+
+
+def _shown(cell: Cell) -> str:
+    if cell.mean is None:
+        return "not known"
+    text = f"{100 * cell.mean:.1f}"
+    if cell.spread is not None:
+        text += f" (seeds {100 * cell.spread:.1f})"
+    if cell.difference is None:
+        return text
+    difference = f"{100 * cell.difference:+.1f}"
+    if cell.low is not None and cell.high is not None:
+        difference += f" [{100 * cell.low:+.1f}, {100 * cell.high:+.1f}]"
+    return f"{text}<br>{difference if cell.verdict == 'not shown' else f'**{difference}**'}"
