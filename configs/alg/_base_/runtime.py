@@ -14,5 +14,6 @@ randomness = dict(seed=0)
 ema_momentum = 0.0
 gradient_checkpointing = False
 find_unused_parameters = False
+compile_parts = ()
 load_from = None
 resume = False

@@ -10,7 +10,7 @@ from mmengine.model import MMDistributedDataParallel, revert_sync_batchnorm
 from mmengine.runner import Runner
 from torch import nn
 
-from algengine.engine.layout import prefer_channels_last
+from algengine.engine.layout import compile_parts, prefer_channels_last
 from simengine.errors import ConfigError
 
 LAUNCHERS = ("none", "pytorch")
@@ -65,6 +65,7 @@ class PlannerRunner(Runner):
         model = model.to(device)
         if device.type == "cuda":
             prefer_channels_last(model)
+        compile_parts(model, self.cfg.get("compile_parts", ()))
         if not self.distributed:
             return model
         options = {"broadcast_buffers": False, **(model_wrapper_cfg or {})}

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor
 
-from algengine.engine.layout import prefer_channels_last
+from algengine.engine.layout import compile_parts, prefer_channels_last
 from algengine.models.bev.projection import CameraViews
 from algengine.planners.vadv2 import VADv2
 from algengine.serving.recorded import RecordedCall
@@ -55,8 +55,8 @@ class FrameNetwork:
         with torch.inference_mode(), self.precision():
             model.head.embed_vocabulary()
         if accelerate == "compile":
-            for part in (model.backbone, model.neck, *model.bev_encoder.layers, model.head):
-                part.compile(backend=backend)
+            layers = (f"bev_encoder.layers.{i}" for i in range(len(model.bev_encoder.layers)))
+            compile_parts(model, ("backbone", "neck", *layers, "head"), backend)
         seen: Callable[[Tensor], list[Tensor]] = self._features
         self._seen = RecordedCall(seen) if accelerate == "graphs" and device.type == "cuda" else seen
 
