@@ -26,7 +26,7 @@ from simengine.runner.worker import PolicySource, Worker, WorkerSettings
 from simengine.sim.loop import Simulation
 from simengine.sim.protocol import NAVSIM
 
-CAMERAS = ("CAM_F0", "CAM_L0")
+CAMERAS = ("CAM_F0", "CAM_B0")
 SIZE = (32, 18)
 COLUMNS = (
     "no_at_fault_collisions", "drivable_area_compliance", "ego_progress", "time_to_collision_within_bound", "comfort",

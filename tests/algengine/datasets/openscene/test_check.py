@@ -29,7 +29,7 @@ def test_everything_there(scene):
 
 
 def test_gaps_are_counted_and_named(scene):
-    gone = scene.img_root / scene.logs[0] / "CAM_L0"
+    gone = scene.img_root / scene.logs[0] / "CAM_B0"
     shutil.rmtree(gone)
     dump(scene.pdm, {token: scene.scores[token] for token in scene.tokens[2:]})
     dump(scene.ann_file, [info for info in scene.infos if info["token"] != scene.tokens[-1]])
@@ -39,7 +39,7 @@ def test_gaps_are_counted_and_named(scene):
     assert (rows["tokens with scores"].found, rows["tokens with scores"].total) == (3, 5)
     assert rows["tokens with scores"].note == ", ".join(scene.tokens[:2])
     assert rows["images"].total - rows["images"].found == 10
-    assert rows["images"].note.startswith(f"{scene.logs[0]}/CAM_L0/")
+    assert rows["images"].note.startswith(f"{scene.logs[0]}/CAM_B0/")
     assert rows_of(scene, needs_scores=False)["tokens with scores"].verdict == "absent"
 
 

@@ -238,7 +238,7 @@ def test_a_pickle_that_runs_code_is_refused(scene, tmp_path):
 
 def test_a_broken_image_is_named(scene, tmp_path):
     copy = OpenScene(tmp_path)
-    path = copy.img_root / copy.infos[4]["cams"]["CAM_L0"]["data_path"]
+    path = copy.img_root / copy.infos[4]["cams"]["CAM_B0"]["data_path"]
     path.write_bytes(path.read_bytes()[:40])
     with pytest.raises(RecordingError, match=r"04.jpg cannot be decoded"):
         build(copy)[0]

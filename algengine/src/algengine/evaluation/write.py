@@ -1,0 +1,58 @@
+"""All files of an evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from algengine.datasets.openscene.places import located
+from algengine.evaluation.open_loop import chunked
+from algengine.evaluation.result_table import ResultRow, summary, write_plans, write_results, write_summary
+from algengine.rare_cases.split_file import read_split
+
+FAILURES_SPLIT = "navtest_failures_filtered.yaml"
+
+
+def beside(output: Path, ending: str) -> Path:
+    """Return the path of a further file of the table `output`."""
+    return output.with_name(f"{output.stem}{ending}")
+
+
+def failures_split(split: str | None, given: str | None) -> Path | None:
+    """Return the split of failures to report apart: the one given, or the published one beside `navtest.yaml`."""
+    if given is not None:
+        return located(given)
+    if split is None or Path(split).name != "navtest.yaml":
+        return None
+    path = located(split).with_name(FAILURES_SPLIT)
+    return path if path.is_file() else None
+
+
+def write_evaluation(
+    output: Path, rows: Sequence[ResultRow], about: dict, failures: Path | None = None, chunks: int = 1
+) -> dict:
+    """Write the table, its plans, the failures' table, the tables of chunks and last the summary; return the summary.
+
+    Args:
+        output: path of the table.
+        rows: of all tokens.
+        about: facts for the summary.
+        failures: split whose tokens get a table of their own.
+        chunks: parts that get tables of their own, if there are several.
+    """
+    write_plans(beside(output, "_plans.csv"), rows)
+    content = summary(rows, about)
+    if failures is not None:
+        tokens = set(read_split(failures).tokens)
+        failed = [row for row in rows if row.token in tokens]
+        write_results(beside(output, "_failures.csv"), failed)
+        content["failures"] = summary(failed, {})["columns"]
+    if chunks > 1:
+        by_token = {row.token: row for row in rows}
+        parts = chunked(list(by_token), chunks)
+        for i, part in enumerate(parts):
+            path = beside(output, f"_chunk_{i:03d}_of_{len(parts):03d}.csv")
+            write_results(path, [by_token[token] for token in part])
+    write_results(output, rows)
+    write_summary(beside(output, "_summary.json"), content)
+    return content
