@@ -1,7 +1,7 @@
 """Projection through lenses and shutters as one Triton kernel; `torch_lens` is the same in plain torch.
 
 Imports Triton, so only `torch_lens` imports this, on a GPU. One program projects a block of Gaussians for one camera.
-It runs twice: first to mark what is visible, then to write that to its place, so that the order does not depend on timing.
+It runs twice: first to mark what is visible, then to write that to its place, so that the order is always the same.
 """
 
 from __future__ import annotations
