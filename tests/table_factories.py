@@ -40,7 +40,9 @@ def write_tiny_weights(folder: Path) -> Path:
     return folder / WEIGHTS_NAME
 
 
-def make_score_table(values: dict[str, float], column: str = "score", failed: tuple[str, ...] = ()) -> ScoreTable:
+def make_score_table(
+    values: dict[str, float], column: str = "score", failed: tuple[str, ...] = ()
+) -> ScoreTable:
     """Return a table with one column from token -> value."""
     tokens = tuple(values)
     return ScoreTable(
@@ -50,3 +52,18 @@ def make_score_table(values: dict[str, float], column: str = "score", failed: tu
         failed=np.array([t in failed for t in tokens], bool),
         labels={},
     )
+
+
+def make_tables(rates: dict[str, list[float]], count: int = 20) -> dict[str, list[dict[str, ScoreTable]]]:
+    """Return row -> a pair of tables per seed: common, then rare scenarios, of which that share succeeds."""
+    tokens = [f"{split}_test_{k:04d}" for split in ("common", "rare") for k in range(count)]
+    tables: dict[str, list[dict[str, ScoreTable]]] = {}
+    for row, shares in rates.items():
+        for seed, share in enumerate(shares):
+            rng = np.random.default_rng([len(tables), seed])
+            success = {t: float(rng.random() < share) for t in tokens}
+            closed = make_score_table(success, "success")
+            closed.columns["score"] = closed.columns["success"] * 0.9
+            both = {"closed": closed, "open": make_score_table({t: float(rng.random()) for t in tokens})}
+            tables.setdefault(row, []).append(both)
+    return tables

@@ -147,26 +147,27 @@ def make_plan(options: TableOptions) -> TablePlan:
     device = ("--device", options.device)
     # Of its drives the trainings use those through rare cases only.
     only = {"rollout": ("--only", failures.folder.as_posix())}
-    features = tuple(
-        plan.add(
+    features = {
+        name: plan.add(
             f"features_{name}",
             *("step", "features", base.folder.as_posix(), run.folder.as_posix(), *only.get(name, ())),
             needs=(base, run, failures) if name in only else (base, run),
             carried_out=device,
         )
         for name, run in runs.items()
-    )
+    }
+    seen = features.pop("log_test")
     # Tests of the base planner first: they say soonest whether there is anything to learn.
     planners = [_tested(plan, rows[0], 0, base, test)]
     for row in rows[1:]:
         for seed in range(options.seeds):
-            weights = _train(plan, row, seed, base, runs, failures, variants, features)
+            weights = _train(plan, row, seed, base, runs, failures, variants, tuple(features.values()))
             planners.append(_tested(plan, row, seed, weights, test))
     named = [f"{p.name}={p.weights.folder.as_posix()}" for p in planners]
     open_loop = plan.add(
         "open_loop",
         *("step", "open-loop", OUT, base.folder.as_posix(), log_test.folder.as_posix(), *named),
-        needs=(log_test, features[0], *(p.weights for p in planners)),
+        needs=(log_test, seen, *(p.weights for p in planners)),
         carried_out=device,
     )
     return TablePlan(tuple(plan.stages), tuple(planners), open_loop, test, failures)

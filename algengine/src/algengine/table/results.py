@@ -103,23 +103,27 @@ def only(table: ScoreTable, metric: Metric) -> ScoreTable:
 def averaged(tables: Sequence[ScoreTable]) -> ScoreTable:
     """Return the mean of tables of the same scenarios; a scenario that failed once has none."""
     first = tables[0]
-    columns = {}
-    for name in first.columns:
-        values = [np.where(t.failed, np.nan, _in_order(t, first.tokens, name)) for t in tables]
-        columns[name] = np.mean(values, axis=0)
-    return replace(first, columns=columns, failed=np.any([t.failed for t in tables], axis=0))
+    same = [_in_order(table, first.tokens) for table in tables]
+    columns = {
+        name: np.mean([np.where(t.failed, np.nan, t.columns[name]) for t in same], axis=0)
+        for name in first.columns
+    }
+    return replace(first, columns=columns, failed=np.any([t.failed for t in same], axis=0))
 
 
-def _in_order(table: ScoreTable, tokens: tuple[str, ...], name: str) -> np.ndarray:
+def _in_order(table: ScoreTable, tokens: tuple[str, ...]) -> ScoreTable:
     place = {token: i for i, token in enumerate(table.tokens)}
-    return table.columns[name][[place[token] for token in tokens]]
+    rows = [place[token] for token in tokens]
+    columns = {name: values[rows] for name, values in table.columns.items()}
+    return replace(table, tokens=tokens, columns=columns, failed=table.failed[rows])
 
 
 def _cell(row: str, metric: Metric, ours: Sequence[ScoreTable], base: ScoreTable, is_base: bool) -> Cell:
     mean = averaged(ours)
     values = mean.columns[metric.column]
     known = ~np.isnan(values)
-    each = [float(np.nanmean(table.columns[metric.column][known])) for table in ours] if known.any() else []
+    same = [_in_order(table, mean.tokens) for table in ours]
+    each = [float(table.columns[metric.column][known].mean()) for table in same] if known.any() else []
     spread = float(np.std(each, ddof=1)) if len(each) > 1 else None
     average = float(values[known].mean()) if known.any() else None
     cell = Cell(row, metric, int(known.sum()), average, spread, None, None, None, "base")

@@ -1,0 +1,68 @@
+"""The whole table at its smallest, as a process, killed and resumed."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from table_factories import TINY, write_tiny_weights
+
+pytestmark = [pytest.mark.mm, pytest.mark.slow]
+REPOSITORY = Path(__file__).resolve().parents[3]
+FILES = ("table.md", "table.csv", "plots/open_loop.svg", "plots/closed_loop.svg", "failures.html")
+
+
+def start(work: Path, weights: Path) -> subprocess.Popen:
+    words = ("table", "--work-dir", str(work), "--checkpoint", str(weights), "--jobs", "2", *TINY)
+    return subprocess.Popen([sys.executable, "-m", "algengine.cli.main", *words], cwd=REPOSITORY)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    weights = write_tiny_weights(folder / "base")
+    assert start(folder / "table", weights).wait() == 0
+    return folder / "table", weights
+
+
+def test_all_rows_and_files_are_there(whole):
+    table, _ = whole
+    assert all((table / name).is_file() for name in FILES)
+    text = (table / "table.md").read_text()
+    assert "| Base model |" in text
+    assert "| Full recipe (rule-based variants) |" in text
+    assert "not known" not in text
+
+
+def test_done_again_it_only_writes_the_same(whole):
+    table, weights = whole
+    before = {name: (table / name).read_bytes() for name in FILES}
+    markers = {path: path.stat().st_mtime_ns for path in table.glob("stages/*.done.json")}
+    assert start(table, weights).wait() == 0
+    assert {name: (table / name).read_bytes() for name in FILES} == before
+    assert {path: path.stat().st_mtime_ns for path in table.glob("stages/*.done.json")} == markers
+
+
+def test_killed_at_five_random_moments_it_ends_with_the_same_table(whole, tmp_path):
+    table, weights = whole
+    rng, kills, done = random.Random(int(os.environ.get("KILL_SEED", "0"))), 0, -1
+    while kills < 5:
+        process = start(tmp_path, weights)
+        # So many more stages, and then somewhere within the next one.
+        wanted = done + rng.randint(2, 5)
+        while process.poll() is None and done < wanted:
+            time.sleep(0.1)
+            done = len(list(tmp_path.glob("stages/*.done.json")))
+        time.sleep(rng.uniform(0.0, 2.0))
+        assert process.poll() is None, "the table was done before it could be killed"
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        kills += 1
+    assert start(tmp_path, weights).wait() == 0
+    for name in FILES:
+        assert (tmp_path / name).read_bytes() == (table / name).read_bytes(), name

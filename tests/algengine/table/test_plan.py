@@ -1,0 +1,84 @@
+from dataclasses import replace
+
+import pytest
+
+from algengine.table.options import TableOptions
+from algengine.table.plan import make_plan
+from simengine.errors import ConfigError
+
+
+@pytest.fixture
+def options(tmp_path):
+    checkpoint = tmp_path / "weights.pth"
+    checkpoint.write_bytes(b"weights")
+    return TableOptions(checkpoint)
+
+
+def labels(options) -> dict[str, str]:
+    return {stage.name: stage.label for stage in make_plan(options).stages}
+
+
+def changed(one, other) -> set[str]:
+    return {name for name in one if one[name] != other.get(name)}
+
+
+def test_every_stage_comes_after_those_it_needs(options):
+    stages = make_plan(options).stages
+    assert len({stage.label for stage in stages}) == len(stages)
+    for place, stage in enumerate(stages):
+        assert set(stage.needs) <= set(stages[:place])
+
+
+def test_a_stage_reads_only_folders_of_stages_it_needs(options):
+    for stage in make_plan(options).stages:
+        reached, waiting = set(), list(stage.needs)
+        while waiting:
+            one = waiting.pop()
+            reached.add(one.label)
+            waiting += one.needs
+        read = [word for word in stage.words if "stages/" in word or word.startswith("split=")]
+        mine = {label for label in labels(options).values() if any(label in word for word in read)}
+        assert mine <= reached, stage.name
+
+
+def test_seven_rows_with_three_seeds_each(options):
+    names = [planner.name for planner in make_plan(options).planners]
+    assert len(names) == 1 + 6 * 3
+    assert names[0] == "base"
+
+
+def test_training_never_sees_a_test_scenario(options):
+    plan = make_plan(options)
+    for planner in plan.planners:
+        reached, waiting = {planner.weights}, [planner.weights]
+        while waiting:
+            for need in waiting.pop().needs:
+                reached.add(need)
+                waiting.append(need)
+        assert not {stage.name for stage in reached} & {"common_test", "rare_test", "test", "log_test"}
+
+
+def test_an_option_changes_the_stages_that_depend_on_it(options):
+    before = labels(options)
+    assert changed(before, labels(replace(options, jobs=4, workers=3, device="cpu"))) == set()
+    longer = changed(before, labels(replace(options, steps=5)))
+    assert "rare_log_seed0" in longer
+    assert "closed_loop_rare_log_seed0" in longer
+    assert not longer & {"rollout", "closed_loop_base", "log_train"}
+    more = changed(before, labels(replace(options, test_scenarios=5)))
+    assert "closed_loop_base" in more
+    assert not more & {"rollout", "failures", "variants", "full_seed2"}
+    options.checkpoint.write_bytes(b"others")
+    assert {"base", "rollout", "open_loop"} <= changed(before, labels(options))
+
+
+def test_rows_that_need_no_rollouts_make_none(options):
+    names = set(labels(replace(options, rows=("rare_log",))))
+    assert "features_rollout" not in names
+    assert not names & {"variants", "rollout_variants"}
+
+
+@pytest.mark.parametrize("change", [{"seeds": 0}, {"variants": -1}])
+def test_senseless_options_are_one_sentence(options, change):
+    with pytest.raises(ConfigError, match="expected at least"):
+        replace(options, **change)
