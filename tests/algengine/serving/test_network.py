@@ -119,6 +119,22 @@ def test_graphs_do_nothing_on_the_cpu():
     )
 
 
+def test_tensors_are_seen_as_arrays_are():
+    log = make_log("a")
+    observation = make_observation(log, 0)
+    tensors = {name: torch.from_numpy(image) for name, image in observation.images.items()}
+    large = {name: image.repeat(2, 0).repeat(2, 1) for name, image in observation.images.items()}
+    shrunk = {name: torch.from_numpy(image) for name, image in large.items()}
+    planner = planner_of(make_model())
+    assert not planner.wants_device_images
+    seen = [
+        planner.plan_batch([make_observation(log, 0, images)])[0] for images in (observation.images, tensors)
+    ]
+    assert np.array_equal(seen[0].scores, seen[1].scores)
+    seen = [planner.plan_batch([make_observation(log, 0, images)])[0] for images in (large, shrunk)]
+    assert np.array_equal(seen[0].scores, seen[1].scores)
+
+
 def test_unknown_acceleration():
     with pytest.raises(ConfigError, match="expected one of none, graphs, compile"):
         planner_of(make_model(), accelerate="fast")

@@ -13,7 +13,7 @@ from algengine.models.bev.projection import CameraViews
 from algengine.planners.vadv2 import VADv2
 from algengine.serving.memory import RememberedMap, RolloutMemory
 from algengine.serving.network import FrameNetwork
-from simengine.datatypes.observation import Observation
+from simengine.datatypes.observation import Observation, host_image
 from simengine.datatypes.plan import Plan
 from simengine.errors import PlanError
 
@@ -64,6 +64,11 @@ class VadPlanner:
         self._memory = RolloutMemory(int(memory_gib * 2**30))
         if self.device.type == "cpu":
             torch.set_num_threads(threads)
+
+    @property
+    def wants_device_images(self) -> bool:
+        """Whether images drawn on a GPU should stay there; see the bridge's `Planner`."""
+        return self.device.type == "cuda"
 
     def plan_batch(self, observations: list[Observation]) -> list[Plan]:
         """Return one plan for each observation, in the same order; see the bridge's `Planner`."""
@@ -118,13 +123,12 @@ class VadPlanner:
             maps |= dict(zip(rows, part, strict=True))
         return torch.stack([maps[i] for i in range(len(observations))])
 
-    def _inputs(self, observation: Observation) -> dict[str, np.ndarray]:
+    def _inputs(self, observation: Observation) -> dict[str, np.ndarray | Tensor]:
         names = self._cameras or tuple(c.name for c in observation.cameras)
         by_name = {camera.name: camera for camera in observation.cameras}
         size = self._model.image_size
-        images = np.stack([resize(observation.images[name], size) for name in names])
         return {
-            "images": images,
+            "images": stack_images([observation.images[name] for name in names], size),
             **camera_inputs([by_name[name] for name in names], size),
             "history": observation.ego_history.astype(np.float32),
             "velocity": observation.velocity_history.astype(np.float32),
@@ -134,9 +138,9 @@ class VadPlanner:
             "heading": np.float32(observation.ego_pose[2]),
         }
 
-    def _collect(self, inputs: list[dict[str, np.ndarray]]) -> dict[str, Tensor]:
-        keys = inputs[0]
-        return {k: torch.from_numpy(np.stack([one[k] for one in inputs])).to(self.device) for k in keys}
+    def _collect(self, inputs: list[dict[str, np.ndarray | Tensor]]) -> dict[str, Tensor]:
+        columns = {key: [torch.as_tensor(one[key]) for one in inputs] for key in inputs[0]}
+        return {key: _stack(rows).to(self.device) for key, rows in columns.items()}
 
     def _check(self, observation: Observation) -> None:
         have = set(observation.images) & {camera.name for camera in observation.cameras}
@@ -156,3 +160,19 @@ class VadPlanner:
     def _make_plan(self, poses: Tensor, index: int, scores: Tensor) -> Plan:
         kept = scores.numpy().copy() if self._keep_scores else None
         return Plan(poses=poses.numpy().astype(np.float64), dt=POSE_DT, vocabulary_index=index, scores=kept)
+
+
+def stack_images(images: Sequence[np.ndarray | Tensor], size: tuple[int, int]) -> np.ndarray | Tensor:
+    """Return images of one rig stacked (N, H, W, 3) uint8, at `size` (width, height).
+
+    Tensors of that size are stacked on their device; everything else passes through host memory.
+    """
+    if all(isinstance(image, Tensor) and (image.shape[1], image.shape[0]) == size for image in images):
+        return torch.stack(list(images))
+    return np.stack([resize(host_image(image), size) for image in images])
+
+
+def _stack(rows: list[Tensor]) -> Tensor:
+    """Return rows stacked, wherever most of them are."""
+    device = next((row.device for row in rows if row.device.type != "cpu"), rows[0].device)
+    return torch.stack([row.to(device) for row in rows])
