@@ -66,3 +66,14 @@ def test_frozen_parts_keep_weights_and_statistics(tmp_path):
     assert any("running_mean" in name for name in frozen)
     assert all(torch.equal(start[name], end[name]) for name in frozen)
     assert not torch.equal(start["neck.lateral_convs.0.conv.weight"], end["neck.lateral_convs.0.conv.weight"])
+
+
+def test_synchronised_norms_become_plain_ones_where_there_is_one_process(tmp_path):
+    path = write_training_config(
+        tmp_path,
+        model__backbone__norm_cfg={"type": "SyncBN"},
+        model__backbone__norm_eval=False,
+        train_cfg__max_epochs=1,
+    )
+    end = torch.load(train(load_config(str(path)), tmp_path / "work", "cpu"), weights_only=True)["state_dict"]
+    assert int(end["backbone.bn1.num_batches_tracked"]) == 6
