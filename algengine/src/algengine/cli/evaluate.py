@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,7 +90,7 @@ def execute(arguments: argparse.Namespace) -> int:
     output = arguments.output or Path("experiments") / _name(arguments.config) / f"{chosen.name}.csv"
     device = join_processes(arguments.launcher, choose_device(arguments.device))
     try:
-        share = Share(*_ranks())
+        share, meet = Share(*_ranks()), _meeting()
         if device.type == "cpu":
             torch.set_num_threads(arguments.threads)
         folder = output.with_name(f"{output.stem}.parts")
@@ -97,10 +98,10 @@ def execute(arguments: argparse.Namespace) -> int:
         if arguments.overwrite and share.rank == 0:
             for journal in journals(work, scorer):
                 journal.clear()
-        _meet()
+        meet()
         with _bar(len(chosen.rows), share.rank == 0) as step:
             evaluate(planner.to(device), chosen, scorer, work, share, step)
-        _meet()
+        meet()
         return _conclude(arguments, chosen, scorer, work, output) if share.rank == 0 else 0
     finally:
         leave_processes()
@@ -167,11 +168,17 @@ def _ranks() -> tuple[int, int]:
     return distributed.get_rank(), distributed.get_world_size()
 
 
-def _meet() -> None:
+def _meeting() -> Callable[[], None]:
+    """Give a function that returns once all processes have called it.
+
+    It waits for a week: a process that has little to do must not give up on one that has much.
+    """
     from torch import distributed
 
-    if distributed.is_initialized():
-        distributed.barrier()
+    if not distributed.is_initialized():
+        return lambda: None
+    group = distributed.new_group(backend="gloo", timeout=timedelta(days=7))
+    return lambda: distributed.barrier(group)
 
 
 @contextmanager
