@@ -7,7 +7,12 @@ from algengine import registry
 from algengine.datasets.collate import planning_collate
 from algengine.engine.configs import load_config
 from algengine.engine.layout import compile_parts, prefer_channels_last
-from algengine.engine.synthetic import synthetic_observation, synthetic_sample, synthetic_vocabulary
+from algengine.engine.synthetic import (
+    synthetic_observation,
+    synthetic_rig,
+    synthetic_sample,
+    synthetic_vocabulary,
+)
 from algengine.serving.planner import VadPlanner
 from simengine.errors import ConfigError
 
@@ -50,6 +55,15 @@ def test_a_planner_answers_synthetic_observations_and_remembers():
     fresh = planner.plan_batch([synthetic_observation(config, "a", 1)])[0]
     assert not np.allclose(second.scores, fresh.scores)
     assert first.poses.shape == (40, 3)
+
+
+def test_cameras_look_around():
+    for camera in synthetic_rig(8, (96, 54)):
+        rotation = camera.ego_from_cam[:3, :3]
+        assert np.allclose(rotation @ rotation.T, np.eye(3))
+        assert np.linalg.det(rotation) == pytest.approx(1.0)
+        outward = camera.ego_from_cam[:2, 3]
+        assert np.allclose(rotation[:2, 2], outward / np.linalg.norm(outward))
 
 
 def test_seeds_decide():

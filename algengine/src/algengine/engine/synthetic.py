@@ -14,10 +14,12 @@ from algengine.datasets.frames import camera_inputs
 from algengine.heads.sub_score_heads import SUB_SCORES
 from algengine.models.bev.grid import BEVGrid
 from algengine.structures.planning_sample import PlanningDataSample
+from simengine.datatypes.camera import CameraCalibration
 from simengine.datatypes.observation import Observation
-from simengine.render.rig import nuplan_rig
 
 _STEPS, _FRAME_DT, _POSE_DT = 4, 0.5, 0.1
+_FOCAL, _HEIGHT = 0.8, 1.6
+"""Focal length in image widths, as nuPlan's cameras have it, and height above the road [m]."""
 
 
 def synthetic_vocabulary(size: int, poses: int = 40, seed: int = 0) -> np.ndarray:
@@ -27,6 +29,24 @@ def synthetic_vocabulary(size: int, poses: int = 40, seed: int = 0) -> np.ndarra
     yaw = rate[:, None] * _POSE_DT * np.arange(1, poses + 1)
     step = _POSE_DT * speed[:, None, None] * np.stack([np.cos(yaw), np.sin(yaw)], axis=-1)
     return np.concatenate([step.cumsum(1), yaw[..., None]], axis=-1).astype(np.float32)
+
+
+def synthetic_rig(count: int, size: tuple[int, int]) -> tuple[CameraCalibration, ...]:
+    """Return `count` cameras that look around evenly, for images of `size` (width, height) [px]."""
+    width, height = size
+    focal = _FOCAL * width
+    intrinsic = np.array([[focal, 0.0, width / 2], [0.0, focal, height / 2], [0.0, 0.0, 1.0]])
+    rig = []
+    for i in range(count):
+        yaw = 2 * np.pi * i / count
+        pose = np.eye(4)
+        # Columns: right, down and forward of the camera in the ego frame.
+        pose[:3, 0] = np.sin(yaw), -np.cos(yaw), 0.0
+        pose[:3, 1] = 0.0, 0.0, -1.0
+        pose[:3, 2] = np.cos(yaw), np.sin(yaw), 0.0
+        pose[:3, 3] = np.cos(yaw), np.sin(yaw), _HEIGHT
+        rig.append(CameraCalibration(f"CAM_{i}", width, height, intrinsic, pose, np.zeros(5)))
+    return tuple(rig)
 
 
 def synthetic_sample(model: Mapping, frames: int, seed: int = 0) -> dict:
@@ -42,7 +62,7 @@ def synthetic_sample(model: Mapping, frames: int, seed: int = 0) -> dict:
     head = model["head"]
     poses = head.get("num_poses", 40)
     [future] = synthetic_vocabulary(1, poses, seed)
-    arrays = camera_inputs(nuplan_rig(*size)[:cameras], size) | {
+    arrays = camera_inputs(synthetic_rig(cameras, size), size) | {
         "images": rng.integers(0, 256, (frames, cameras, size[1], size[0], 3), dtype=np.uint8),
         "motion": np.tile(np.float32([3.0, 0.0, 0.05]), (frames, 1)),
         "history": rng.normal(size=(frames, _STEPS, 3)).astype(np.float32),
@@ -70,7 +90,7 @@ def synthetic_observation(model: Mapping, token: str, step: int, seed: int = 0) 
     """Return an observation for a planner of config `model`: step `step` of a rollout that drives straight on."""
     rng = np.random.default_rng([seed, step])
     size, count = tuple(model["image_size"]), model["bev_encoder"]["num_cameras"]
-    cameras = nuplan_rig(*size)[:count]
+    cameras = synthetic_rig(count, size)
     past = np.arange(1 - _STEPS, 1) * _FRAME_DT
     return Observation(
         token=token,
