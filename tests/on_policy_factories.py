@@ -16,19 +16,22 @@ PLANS = 12
 
 
 class ToyWorld:
-    """Cars of different speed; one plan is right for slow ones, another for fast ones.
+    """Cars of different speed; in every scenario one plan is right.
 
     Args:
         scenarios: how many.
         decisions: of an episode.
         unknown: token whose rewards are not known.
+        right: the right plans of the scenarios, over and over.
     """
 
-    def __init__(self, scenarios: int = 6, decisions: int = 3, unknown: str = "") -> None:
+    def __init__(
+        self, scenarios: int = 6, decisions: int = 3, unknown: str = "", right: Sequence[int] = (7,)
+    ) -> None:
         self._logs = [
             make_log(f"toy_{k}", 3.0 if k % 2 else 11.0, decisions=decisions) for k in range(scenarios)
         ]
-        self._decisions, self._unknown = decisions, unknown
+        self._decisions, self._unknown, self._right = decisions, unknown, tuple(right)
         self._at: list[int] = []
         self._step = 0
         self.driven: list[list[int]] = []
@@ -38,7 +41,7 @@ class ToyWorld:
         return tuple(log.token for log in self._logs)
 
     def describe(self) -> dict:
-        return {"decisions": self._decisions, "unknown": self._unknown}
+        return {"decisions": self._decisions, "unknown": self._unknown, "right": list(self._right)}
 
     def begin(self, scenarios: Sequence[int]) -> list[Observation]:
         self._at, self._step = list(scenarios), 0
@@ -58,7 +61,7 @@ class ToyWorld:
 
     def right(self, scenario: int) -> int:
         """Return the plan that earns everything in a scenario."""
-        return 2 if scenario % 2 else 7
+        return self._right[scenario % len(self._right)]
 
     def rewards(self, scenario: int) -> dict[str, np.ndarray]:
         """Return all columns (K,) of a scenario."""

@@ -20,13 +20,14 @@ from simengine.errors import ConfigError
 
 pytestmark = pytest.mark.mm
 CONFIG = OnPolicyConfig(
-    rounds=12,
+    rounds=14,
     scenes=4,
+    explore=0.0,
     passes=2,
     batch_size=6,
     objective=ExpectationObjective(kl_weight=0.01),
-    adapters=AdapterConfig(rank=2, alpha=2.0),
-    lr=0.03,
+    adapters=AdapterConfig(rank=4, alpha=4.0),
+    lr=0.01,
     warmup=2,
 )
 
@@ -37,6 +38,8 @@ class KilledError(Exception):
 
 @pytest.fixture(scope="module")
 def base():
+    # Sums are split over threads, so equal bits take an equal number of them.
+    torch.set_num_threads(1)
     return make_base(PLANS)
 
 
@@ -45,12 +48,13 @@ def trained(base, tmp_path_factory):
     return train_on_policy(CONFIG, base, ToyWorld(), tmp_path_factory.mktemp("work"))
 
 
-def test_earns_more_and_tells_scenes_apart(base, trained):
+def test_earns_more_and_drives_what_earns(base, trained):
     log = json.loads((trained.parent / "summary.json").read_text())["log"]
     assert len(log) == CONFIG.rounds
-    # A policy that does not tell slow from fast earns at most (1 + 0.1) / 2.
-    assert log[-1]["expected"] > 0.7 > 0.3 > log[0]["expected"]
-    world, planner = ToyWorld(), load_planner(checkpoint=trained, device="cpu")
+    assert log[-1]["expected"] > 0.9 > 0.3 > log[0]["expected"]
+    assert log[-1]["driven"] > log[0]["driven"]
+    assert (log[0]["clean"], log[-1]["clean"]) == (0.0, 1.0)
+    world, planner = ToyWorld(), load_planner(checkpoint=trained, device="cpu", threads=1)
     chosen = [planner.plan_batch(world.begin([k]))[0].vocabulary_index for k in range(6)]
     assert chosen == [world.right(k) for k in range(6)]
 
@@ -92,7 +96,7 @@ def test_unknown_rewards_teach_nothing(base, tmp_path):
 def _collect(base, explore, seed=0):
     network = base.build()
     generator = torch.Generator().manual_seed(seed)
-    world = ToyWorld()
+    world = ToyWorld(right=(7, 2))
     return world, collect(world, network, network, Eyes(network, base.cameras), range(4), explore, generator)
 
 
@@ -119,7 +123,10 @@ def test_rewards_stay_with_their_scenes(base):
 
 def test_eyes_see_what_the_served_planner_sees(base, trained):
     """The maps that are learned from give the plans of the planner that serves, scene by scene."""
-    planner, logs = load_planner(checkpoint=trained, device="cpu"), [make_log("a", 4.0), make_log("b", 9.0)]
+    planner, logs = (
+        load_planner(checkpoint=trained, device="cpu", threads=1),
+        [make_log("a", 4.0), make_log("b", 9.0)],
+    )
     weights = load_weights(trained)
     network = replace(base, state_dict=weights.state_dict).build()
     eyes = Eyes(network, base.cameras)

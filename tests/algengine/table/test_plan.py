@@ -78,6 +78,15 @@ def test_rows_that_need_no_rollouts_make_none(options):
     assert not names & {"variants", "rollout_variants"}
 
 
+def test_on_policy_training_is_a_row_if_asked_for(options):
+    assert "on_policy_seed0" not in labels(options)
+    plan = make_plan(replace(options, rows=("on_policy",), seeds=2))
+    assert [planner.name for planner in plan.planners] == ["base", "on_policy_seed0", "on_policy_seed1"]
+    words = plan.planners[1].weights.words
+    assert f"{plan.failures.folder}/failures.yaml" in words
+    assert plan.test.label not in " ".join(words)
+
+
 @pytest.mark.parametrize("change", [{"seeds": 0}, {"variants": -1}])
 def test_senseless_options_are_one_sentence(options, change):
     with pytest.raises(ConfigError, match="expected at least"):

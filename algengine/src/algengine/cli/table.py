@@ -21,10 +21,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--scenarios", type=int, default=72, help="of common_train and of rare_train each (default: 72)")
     add("--test-scenarios", type=int, default=72, help="of common_test and rare_test each (default: 72)")
     add("--seeds", type=int, default=3, help="trainings of each row (default: 3)")
-    add("--steps", type=int, default=300, help="updates of each training (default: 300)")
+    add("--steps", type=int, default=400, help="updates of each training (default: 400)")
     add("--batch-size", type=int, default=16, help="decisions per update (default: 16)")
+    add("--lr", type=float, default=1e-3, help="highest learning rate (default: 1e-3)")
+    add("--train-options", nargs="*", default=[], metavar="KEY=VALUE", help="for the recipes of all rows")
+    add("--rounds", type=int, default=30, help="of the row on_policy (default: 30)")
     add("--variants", type=int, default=2, help="of each rare case, for the full recipe (default: 2)")
-    add("--rows", default="", help="names with commas (default: all)")
+    add("--rows", default="", help="names with commas (default: the seven; on_policy is one more)")
     add("--size", default="320x180", metavar="WxH", help="of the cameras (default: 320x180)")
     add("--backend", default="cpu", help="what draws the cameras: cpu, gsplat or auto (default: cpu)")
     add("--traffic", default="NR", choices=("NR", "R"), help="of the tests (default: NR)")
@@ -47,11 +50,12 @@ def execute(arguments: argparse.Namespace) -> int:
     if not (width.isdigit() and height.isdigit()):
         raise ConfigError(f"--size is {arguments.size!r}, expected pixels such as 320x180")
     plain = (
-        "scenarios", "test_scenarios", "seeds", "steps", "batch_size", "variants", "backend", "traffic", "workers",
-        "jobs", "device",
+        "scenarios", "test_scenarios", "seeds", "steps", "batch_size", "lr", "rounds", "variants", "backend", "traffic",
+        "workers", "jobs", "device",
     )  # fmt: skip
     options = TableOptions(
         checkpoint=arguments.checkpoint or shipped_weights("vadv2_demo"),
+        train_options=tuple(arguments.train_options),
         rows=tuple(name for name in arguments.rows.split(",") if name),
         image_size=(int(width), int(height)),
         **{name: getattr(arguments, name) for name in plain},

@@ -19,6 +19,9 @@ class TableOptions:
         seeds: trainings of each row, with seeds 0, 1, ...
         steps: updates of each training.
         batch_size: decisions per update.
+        lr: highest learning rate.
+        train_options: further words `KEY=VALUE` for the recipes of all rows.
+        rounds: of the on-policy row, if it is asked for.
         variants: of each rare case, for the full recipe.
         rows: names of the rows, all if empty.
         image_size: width and height of the cameras [px].
@@ -33,8 +36,11 @@ class TableOptions:
     scenarios: int = 72
     test_scenarios: int = 72
     seeds: int = 3
-    steps: int = 300
+    steps: int = 400
     batch_size: int = 16
+    lr: float = 1e-3
+    train_options: tuple[str, ...] = ()
+    rounds: int = 30
     variants: int = 2
     rows: tuple[str, ...] = ()
     image_size: tuple[int, int] = (320, 180)
@@ -45,7 +51,16 @@ class TableOptions:
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        for name in ("scenarios", "test_scenarios", "seeds", "steps", "batch_size", "workers", "jobs"):
+        for name in (
+            "scenarios",
+            "test_scenarios",
+            "seeds",
+            "steps",
+            "batch_size",
+            "rounds",
+            "workers",
+            "jobs",
+        ):
             if getattr(self, name) < 1:
                 raise ConfigError(f"--{name.replace('_', '-')} is {getattr(self, name)}, expected at least 1")
         if self.variants < 0:

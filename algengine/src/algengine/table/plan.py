@@ -7,7 +7,7 @@ from pathlib import Path
 
 from algengine import __version__
 from algengine.table.options import TableOptions
-from algengine.table.rows import BASE, RowRecipe, choose_rows
+from algengine.table.rows import BASE, ON_POLICY, RowRecipe, choose_rows
 from algengine.table.stage import OUT, Stage
 from simengine.scenario.splits import file_sha256
 
@@ -62,7 +62,7 @@ class _Plan:
 
     def __init__(self, options: TableOptions) -> None:
         self.options, self.stages = options, []
-        self._drawn = (
+        self.drawn = (
             f"render.width_px={options.image_size[0]}",
             f"render.height_px={options.image_size[1]}",
             f"render.backend={options.backend}",
@@ -95,7 +95,7 @@ class _Plan:
         )
         return self.add(
             name,
-            *("simengine", "run", "--config-name", preset, *given, "keep_going=true", *self._drawn, *words),
+            *("simengine", "run", "--config-name", preset, *given, "keep_going=true", *self.drawn, *words),
             needs=(split, *needs),
             carried_out=self._hands,
         )
@@ -161,7 +161,10 @@ def make_plan(options: TableOptions) -> TablePlan:
     planners = [_tested(plan, rows[0], 0, base, test)]
     for row in rows[1:]:
         for seed in range(options.seeds):
-            weights = _train(plan, row, seed, base, runs, failures, variants, tuple(features.values()))
+            if row == ON_POLICY:
+                weights = _train_on_policy(plan, seed, base, train, failures)
+            else:
+                weights = _train(plan, row, seed, base, runs, failures, variants, tuple(features.values()))
             planners.append(_tested(plan, row, seed, weights, test))
     named = [f"{p.name}={p.weights.folder.as_posix()}" for p in planners]
     open_loop = plan.add(
@@ -197,7 +200,9 @@ def _train(
         f"schedule.seed={seed}",
         f"schedule.steps={options.steps}",
         f"schedule.batch_size={options.batch_size}",
+        f"schedule.lr={options.lr}",
         "cache.root=features",
+        *options.train_options,
     )
     weights = (base.folder / "weights.pth").as_posix()
     return plan.add(
@@ -206,6 +211,20 @@ def _train(
         *("--cfg-options", *changes),
         needs=(base, failures, *features),
         carried_out=("--device", options.device),
+    )
+
+
+def _train_on_policy(plan: _Plan, seed: int, base: Stage, train: Stage, failures: Stage) -> Stage:
+    options, start = plan.options, (base.folder / "weights.pth").as_posix()
+    only = (failures.folder / "failures.yaml").as_posix()
+    numbers = {"rounds": options.rounds, "batch-size": options.batch_size, "lr": options.lr, "seed": seed}
+    return plan.add(
+        f"on_policy_seed{seed}",
+        *("algengine", "on-policy", "--checkpoint", start, "--work-dir", OUT, "--only", only),
+        *(word for name, value in numbers.items() for word in (f"--{name}", str(value))),
+        *(f"split={train.label}", "scenario_root=stages", *plan.drawn),
+        needs=(base, train, failures),
+        carried_out=("--threads", str(options.workers), "--device", options.device),
     )
 
 

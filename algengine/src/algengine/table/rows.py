@@ -17,7 +17,7 @@ class RowRecipe:
     Attributes:
         name: short, for options and folders.
         label: for people.
-        config: shipped recipe of `algengine post-train`; "" for the base planner.
+        config: shipped recipe of `algengine post-train`; "" for the base planner and on-policy training.
         rollouts: whether it learns from the base planner's own drives.
         variants: whether it learns from drives through variants of the rare cases too.
     """
@@ -52,15 +52,18 @@ ROWS = (
     ),
 )
 
+ON_POLICY = RowRecipe("on_policy", "On-policy RL, rare cases")
+"""Drives and learns in one process; not in the table unless asked for."""
+
 
 def choose_rows(names: tuple[str, ...]) -> tuple[RowRecipe, ...]:
-    """Return the rows called `names` in the order of the table, the base row always first; all if there are no names.
+    """Return the rows called `names` in the order of the table, the base row always first; without names all of `ROWS`.
 
     Raises:
         ConfigError: there is no such row.
     """
-    known = {row.name for row in ROWS}
+    known = {row.name: row for row in (*ROWS, ON_POLICY)}
     wrong = [name for name in names if name not in known]
     if wrong:
-        raise ConfigError(f"there is no row {wrong[0]!r}, expected some of {', '.join(r.name for r in ROWS)}")
-    return tuple(row for row in ROWS if not names or row.name in (BASE, *names))
+        raise ConfigError(f"there is no row {wrong[0]!r}, expected some of {', '.join(known)}")
+    return tuple(row for row in known.values() if row.name in (BASE, *names)) if names else ROWS
