@@ -51,6 +51,14 @@ def run_command(
     except SimEngineError as error:
         sys.stderr.write(f"{prog} {arguments.command}: {error}\n")
         return 1
+    except OSError as error:
+        if error.filename is None:  # no file of the user: a bug
+            raise
+        sys.stderr.write(
+            f"{prog} {arguments.command}: {error.filename} cannot be read or written ({error.strerror}), expected a "
+            "place that can: check the path, its permissions and the space left\n"
+        )
+        return 1
     except KeyboardInterrupt:
         sys.stderr.write(f"{prog} {arguments.command}: interrupted; run it again to resume\n")
         return 130
