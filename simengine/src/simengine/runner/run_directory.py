@@ -63,7 +63,7 @@ class RunDirectory:
         """
         path = self.root / "fingerprint.json"
         text = json.dumps(fingerprint, indent=1, sort_keys=True)
-        if path.exists() and path.read_text() != text and resume:
+        if resume and path.exists() and path.read_text() != text and self._has_results():
             raise ConfigError(
                 f"{self.root} holds results of another configuration (differs in "
                 f"{', '.join(_differences(json.loads(path.read_text()), fingerprint))}), expected the same one: "
@@ -76,6 +76,13 @@ class RunDirectory:
             if self.openscene is not None:
                 discard_openscene(self.openscene)
         self.write(path, text)
+
+    def _has_results(self) -> bool:
+        """A run that ended before its first scenario, over a wrong path say, binds nobody."""
+        folders = [self.root / name for name in ("rows", "records", "rewards", "observations", "pdms_pkl")]
+        if self.openscene is not None:
+            folders.append(self.openscene)
+        return any(folder.is_dir() and any(folder.iterdir()) for folder in folders)
 
     def write(self, path: Path, text: str) -> None:
         """Write `text` to `path`, atomically."""
