@@ -8,8 +8,9 @@ import pytest
 from simengine.agents.approaches import Approach
 from simengine.agents.junctions import Junctions
 from simengine.agents.lanes import LaneGraph
+from simengine.agents.log_order import LogOrder
 from simengine.agents.paths import make_path
-from simengine.agents.right_of_way import TOGETHER, fit_side_by_side, order_in_log, precedence
+from simengine.agents.right_of_way import TOGETHER, precedence
 from simengine.agents.roster import make_roster
 from simengine.datatypes.lights import TrafficLights
 from traffic_factories import (
@@ -96,6 +97,14 @@ def logged(*passages):
     x = np.arange(0.0, 101.0)
     path = make_path(np.column_stack([x, np.zeros_like(x), np.zeros_like(x)]), 10.0)
     return replace(path, log=np.array(passages))
+
+
+def order_in_log(a, b, enter):
+    return LogOrder([a, b], np.array([[0, 1]]), np.array([enter]), np.array([enter])).order[0]
+
+
+def fit_side_by_side(a, b, enter, leave):
+    return LogOrder([a, b], np.array([[0, 1]]), np.array([enter]), np.array([leave])).side_by_side[0]
 
 
 def test_the_log_knows_the_order():

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from simengine.agents.junctions import Junctions
+from simengine.agents.lane_ahead import project
 from simengine.agents.lanes import LaneGraph
 from simengine.agents.paths import Path
-from simengine.geometry import polyline
 
 # Without a known junction, this far before and behind a conflict area tells who turns [m].
 APPROACH = 30.0
@@ -45,18 +46,35 @@ class Approach:
 
 
 class LanesAlong:
-    """The lanes under a path, looked up every two metres or so."""
+    """The lanes under a path, looked up every two metres or so.
 
-    def __init__(self, path: Path, graph: LaneGraph) -> None:
+    Args:
+        path: the path.
+        graph: the lanes.
+        under: (K,) index of the lane under each `LANE_STRIDE`-th pose, -1 for none; looked up by default.
+    """
+
+    def __init__(self, path: Path, graph: LaneGraph, under: np.ndarray | None = None) -> None:
         self._path, self._graph = path, graph
-        self._under = graph.under(path.poses[::LANE_STRIDE])
+        under = graph.under(path.poses[::LANE_STRIDE]) if under is None else under
+        self._ids = [graph.ids[k] if k >= 0 else None for k in under.tolist()]
         self._spacing = path.step * LANE_STRIDE
-        self._connects = np.array([k >= 0 and graph.lanes[graph.ids[k]].is_connector for k in self._under])
+        connects = (under >= 0) & np.append(graph.connects, False)[under]
+        # Of each row, the next one in a junction, and the rows at which the stay in that junction begins and ends.
+        row, last = np.arange(len(under)), len(under) - 1
+        self._next = np.minimum.accumulate(np.where(connects, row, last + 1)[::-1])[::-1].tolist()
+        begins = np.maximum.accumulate(np.where(~connects, row, -1)) + 1
+        ends = np.minimum.accumulate(np.where(~connects, row, last + 1)[::-1])[::-1] - 1
+        self._begins, self._ends = begins.tolist(), ends.tolist()
+
+    @property
+    def lanes(self) -> set[str]:
+        """Return all lanes under the path."""
+        return {k for k in self._ids if k is not None}
 
     def at(self, s: float) -> str | None:
         """Return the lane at arc length `s` [m], None where there is none."""
-        k = self._under[self._row(s)]
-        return self._graph.ids[k] if k >= 0 else None
+        return self._ids[self._row(s)]
 
     def yaw(self, s: float) -> float:
         """Return the unwrapped heading at arc length `s` [m]."""
@@ -64,28 +82,31 @@ class LanesAlong:
 
     def junction(self, enter: float, leave: float) -> tuple[float, float] | None:
         """Return from where to where the path is in the junction of a conflict area, or None if that is in none."""
-        inside = np.flatnonzero(self._connects[self._row(enter - 2.0) : self._row(leave) + 1])
-        if not len(inside):
+        inside = self._next[self._row(enter - 2.0)]
+        if inside > self._row(leave):
             return None
-        first = last = int(inside[0]) + self._row(enter - 2.0)
-        while first > 0 and self._connects[first - 1]:
-            first -= 1
-        while last + 1 < len(self._connects) and self._connects[last + 1]:
-            last += 1
-        return first * self._spacing, last * self._spacing
+        return self._begins[inside] * self._spacing, self._ends[inside] * self._spacing
 
     def passes(self, places: dict[str, np.ndarray]) -> np.ndarray:
         """Return the arc lengths (K,) [m] at which the path passes `places` (lane -> point on it)."""
-        if not places:
-            return np.zeros(0)
-        lanes = sorted({self._graph.ids[k] for k in self._under if k >= 0} & places.keys())
+        lanes = sorted(self.lanes & places.keys()) if places else ()
         if not lanes:
             return np.zeros(0)
-        s, offset = polyline.project(self._path.poses[:, :2], np.array([places[k] for k in lanes]))
+        line = np.ascontiguousarray(self._path.poses[:, :2])
+        s, offset = project(line, np.array([places[k] for k in lanes]))
         return np.sort(s[(np.abs(offset) < LANE_TOLERANCE) & (s > 0.0)])
 
     def _row(self, s: float) -> int:
-        return min(max(round(s / self._spacing), 0), len(self._under) - 1)
+        return min(max(round(s / self._spacing), 0), len(self._ids) - 1)
+
+
+def lanes_along(paths: Sequence[Path], graph: LaneGraph) -> list[LanesAlong]:
+    """Return the lanes under each of `paths`, all looked up at once."""
+    if not paths:
+        return []
+    poses = [path.poses[::LANE_STRIDE] for path in paths]
+    under = np.split(graph.under(np.concatenate(poses)), np.cumsum([len(one) for one in poses])[:-1])
+    return [LanesAlong(path, graph, one) for path, one in zip(paths, under, strict=True)]
 
 
 def approach(
@@ -105,7 +126,7 @@ def approach(
     begin, end = inside or (max(enter - APPROACH, 0.0), leave + DEPARTURE)
     lane = along.at(max((begin if inside else enter) - 2.0, 0.0))
     before = junctions.lane_before(lane)
-    signed = lambda places: bool(((places > begin - SIGN_REACH) & (places < enter + 1.0)).any())  # noqa: E731
+    signed = lambda places: any(begin - SIGN_REACH < at < enter + 1.0 for at in places)  # noqa: E731
     return Approach(
         heading=along.yaw(begin),
         turn=along.yaw(end) - along.yaw(begin),

@@ -14,30 +14,55 @@ MERGE_LENGTH = 5.0
 JOINED_DISTANCE = 0.6
 JOINED_TURN = 0.2
 COLUMNS = 8
+# Rows of a path in one box; boxes that are too far apart are not searched.
+CHUNK = 12
 # Column of the table of points that holds the half width here; elsewhere it is the speed limit.
 WIDTH = 3
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _nearest(points, start, count, step, x, y, reach):  # type: ignore[no-untyped-def]
-    """Return the first row of a path within `reach` of (x, y), gone on to the next minimum, and a distance.
+def _boxes(points, starts, counts):  # type: ignore[no-untyped-def]
+    """Return boxes (B, 4) of low x and y, high x and y around every `CHUNK` rows, and the first of each piece."""
+    first = np.zeros(len(starts) + 1, np.int64)
+    for p in range(len(starts)):
+        first[p + 1] = first[p] + (counts[p] + CHUNK - 1) // CHUNK
+    box = np.empty((first[-1], 4))
+    box[:, :2], box[:, 2:] = np.inf, -np.inf
+    for p in range(len(starts)):
+        for k in range(counts[p]):
+            b = first[p] + k // CHUNK
+            for axis in range(2):
+                value = points[starts[p] + k, axis]
+                box[b, axis], box[b, 2 + axis] = min(box[b, axis], value), max(box[b, 2 + axis], value)
+    return box, first
 
-    Without such a row, -1 and a lower bound of the distance to the path.
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _close(a, b, reach):  # type: ignore[no-untyped-def]
+    """Return whether two boxes come within `reach` of each other along both axes."""
+    return a[0] - reach <= b[2] and b[0] - reach <= a[2] and a[1] - reach <= b[3] and b[1] - reach <= a[3]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _nearest(points, start, count, chunks, x, y, reach):  # type: ignore[no-untyped-def]
+    """Return the first row of a path within `reach` of (x, y), gone on to the next minimum, and its distance.
+
+    Only rows in `chunks` (ascending) are looked at; without such a row, -1 and infinity.
     """
-    k, lower = 0, np.inf
-    while k < count:
-        d = np.hypot(points[start + k, 0] - x, points[start + k, 1] - y)
-        if d < reach:
-            while k + 1 < count:
-                after = np.hypot(points[start + k + 1, 0] - x, points[start + k + 1, 1] - y)
-                if after > d:
-                    break
-                d, k = after, k + 1
-            return k, d
-        # Half of what is certainly free is skipped, so that the other half bounds what was not looked at.
-        lower = min(lower, 0.5 * (d + reach))
-        k += max(int(0.5 * (d - reach) / step), 1)
-    return -1, lower
+    for chunk in chunks:
+        for first in range(chunk * CHUNK, min((chunk + 1) * CHUNK, count)):
+            dx, dy = points[start + first, 0] - x, points[start + first, 1] - y
+            if max(abs(dx), abs(dy)) >= reach:
+                continue
+            k, d = first, np.hypot(dx, dy)
+            if d < reach:
+                while k + 1 < count:
+                    after = np.hypot(points[start + k + 1, 0] - x, points[start + k + 1, 1] - y)
+                    if after > d:
+                        break
+                    d, k = after, k + 1
+                return k, d
+    return -1, np.inf
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -130,37 +155,46 @@ def find_areas(points, starts, counts, steps, owner, base):  # type: ignore[no-u
     used = 0
     longest = counts.max() if len(counts) else 0
     nearest, distance = np.full(longest, -1), np.full(longest, np.inf)
-    widest = np.empty(len(counts))
+    box, first = _boxes(points, starts, counts)
+    close, widest = np.empty(longest // CHUNK + 1, np.int64), np.empty(len(counts))
+    whole = np.empty((len(counts), 4))
     for p in range(len(counts)):
         widest[p] = points[starts[p] : starts[p] + counts[p], WIDTH].max()
+        for axis in range(2):
+            whole[p, axis] = box[first[p] : first[p + 1], axis].min()
+            whole[p, 2 + axis] = box[first[p] : first[p + 1], 2 + axis].max()
     for p in range(len(starts)):
         for q in range(p + 1, len(starts)):
-            if owner[p] == owner[q]:
+            most = widest[p] + widest[q] + CLEARANCE
+            if owner[p] == owner[q] or not _close(whole[p], whole[q], most):
                 continue
             pa, pb = (starts[p], counts[p], steps[p]), (starts[q], counts[q], steps[q])
-            k, begin = 0, -1
+            k, begin, chunks = 0, -1, 0
             while k <= counts[p]:
-                touches, skip = False, 1
+                if k % CHUNK == 0 and k < counts[p]:
+                    mine, chunks = box[first[p] + k // CHUNK], 0
+                    if _close(mine, whole[q], most):
+                        for c in range(first[q + 1] - first[q]):
+                            if _close(mine, box[first[q] + c], most):
+                                close[chunks] = c
+                                chunks += 1
+                    if chunks == 0 and begin < 0:
+                        k += CHUNK
+                        continue
+                touches = False
                 if k < counts[p]:
                     a = starts[p] + k
-                    reach = points[a, WIDTH] + widest[q] + CLEARANCE
+                    x, y = points[a, 0], points[a, 1]
                     if begin >= 0:
-                        m, d = _follow(
-                            points, starts[q], counts[q], nearest[k - 1], points[a, 0], points[a, 1]
-                        )
+                        m, d = _follow(points, starts[q], counts[q], nearest[k - 1], x, y)
                     else:
-                        m, d = _nearest(
-                            points, starts[q], counts[q], steps[q], points[a, 0], points[a, 1], reach
-                        )
+                        reach = points[a, WIDTH] + widest[q] + CLEARANCE
+                        m, d = _nearest(points, starts[q], counts[q], close[:chunks], x, y, reach)
                     nearest[k], distance[k] = m, d
                     if m >= 0:
                         b = starts[q] + m
-                        touches = d < points[a, WIDTH] + points[b, WIDTH] + _clearance(
-                            points[a, 2] - points[b, 2]
-                        )
-                    else:
-                        # The width may grow along the path.
-                        skip = max(int((d - widest[p] - widest[q] - CLEARANCE) / steps[p]), 1)
+                        side = points[a, WIDTH] + points[b, WIDTH]
+                        touches = d < side + _clearance(points[a, 2] - points[b, 2])
                 if touches and begin < 0:
                     begin = k
                 if not touches and begin >= 0:
@@ -175,5 +209,5 @@ def find_areas(points, starts, counts, steps, owner, base):  # type: ignore[no-u
                         out[3], out[5] = out[3] + sb, out[5] + sb
                         used += 1
                     begin = -1
-                k += skip
+                k += 1
     return rows[:used]

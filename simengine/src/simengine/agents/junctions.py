@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cached_property
 
 import numpy as np
 import shapely
+from scipy.spatial import cKDTree
 
-from simengine.agents.lanes import LaneGraph, bend
+from simengine.agents.lanes import LaneGraph
 from simengine.datatypes.lights import TrafficLights
-from simengine.datatypes.map import AreaKind, Lane, MapArea, VectorMap
+from simengine.datatypes.map import AreaKind, MapArea, VectorMap
 from simengine.geometry import polyline
 from simengine.geometry.angles import wrap
 from simengine.map.route import cheapest_path
@@ -24,6 +25,7 @@ RING_COUNTER_TURN = 0.2
 RING_CLOSURE = 0.5
 STOP_REACH = 25.0
 OPPOSITE_REACH = 8.0
+OPPOSITE_AHEAD = 20.0
 # nuPlan's names of stop polygons that are not a sign; `yield` has a meaning of its own.
 NO_STOP_SIGN = ("ped_crossing", "traffic_light", "turn_stop", "yield")
 
@@ -35,10 +37,18 @@ class Junctions:
         vector_map: the map.
         graph: its lanes.
         lights: the lights; a lane with one obeys it and no stop sign.
+        used: the lanes whose signs matter, by default all.
     """
 
-    def __init__(self, vector_map: VectorMap, graph: LaneGraph, lights: TrafficLights) -> None:
+    def __init__(
+        self,
+        vector_map: VectorMap,
+        graph: LaneGraph,
+        lights: TrafficLights,
+        used: Collection[str] | None = None,
+    ) -> None:
         self._map, self._graph = vector_map, graph
+        self._used = graph.lanes.keys() if used is None else used
         self._controlled = frozenset(lights.lane_ids)
 
     def is_connector(self, lane_id: str | None) -> bool:
@@ -64,11 +74,12 @@ class Junctions:
 
     @cached_property
     def _through_roads(self) -> frozenset[str]:
-        lanes = self._graph.lanes
+        graph = self._graph
+        straight = {k for k, bend in zip(graph.ids, np.abs(graph.bend), strict=True) if bend < STRAIGHT}
         return frozenset(
             lane.roadblock_id or lane.id
-            for lane in lanes.values()
-            if any(k in lanes and abs(bend(lanes[k])) < STRAIGHT for k in lane.successors)
+            for lane in graph.lanes.values()
+            if not straight.isdisjoint(lane.successors)
         )
 
     @cached_property
@@ -85,73 +96,101 @@ class Junctions:
         return self._lines(lambda area: "yield" in area.id)
 
     def _lines(self, counts: Callable[[MapArea], bool]) -> dict[str, np.ndarray]:
+        graph, (lanes, lines, tree) = self._graph, self._approaching
         areas = [
-            area for area in self._map.areas_of(AreaKind.STOP_LINE) if counts(area) and len(area.polygon) > 2
+            area.polygon[:, :2]
+            for area in self._map.areas_of(AreaKind.STOP_LINE)
+            if counts(area) and len(area.polygon) > 2
         ]
-        lanes = [lane for lane in self._graph.lanes.values() if not lane.is_connector]
-        tree = shapely.STRtree([shapely.LineString(lane.centerline[:, :2]) for lane in lanes])
+        if not areas or not lanes:
+            return {}
+        owner = np.repeat(np.arange(len(areas)), [len(area) for area in areas])
+        polygons = shapely.polygons(shapely.linearrings(np.concatenate(areas), indices=owner))
         along: dict[str, float] = {}
-        for area in areas:
-            for k in tree.query(shapely.Polygon(area.polygon[:, :2]), predicate="intersects"):
-                lane, at = lanes[k], _first_contact(lanes[k], area)
-                near_end = polyline.arc_length(lane.centerline)[-1] - at < STOP_REACH
-                if near_end and not self.is_signalled(lane.id):
-                    along[lane.id] = min(at, along.get(lane.id, np.inf))
-        return {k: polyline.sample(self._graph.lanes[k].centerline, at)[:2] for k, at in along.items()}
+        for area, k in tree.query(polygons, predicate="intersects").T:
+            row = graph.row[lanes[k]]
+            at = _first_contact(lines[k], polygons[area], graph.lanes[lanes[k]].centerline)
+            if graph.length[row] - at < STOP_REACH and not self.is_signalled(lanes[k]):
+                along[lanes[k]] = min(at, along.get(lanes[k], np.inf))
+        return {k: polyline.sample(graph.lanes[k].centerline, at)[:2] for k, at in along.items()}
+
+    @cached_property
+    def _approaching(self) -> tuple[list[str], np.ndarray, shapely.STRtree]:
+        """The used lanes before junctions, their centre lines, and these as a tree."""
+        graph = self._graph
+        lanes = [k for k in sorted(self._used) if not graph.lanes[k].is_connector]
+        lines = np.array([shapely.LineString(graph.lanes[k].centerline[:, :2]) for k in lanes], object)
+        return lanes, lines, shapely.STRtree(lines)
 
     @cached_property
     def rings(self) -> frozenset[str]:
         """Lanes that form the ring of a roundabout: short loops that turn one way all along."""
-        lanes = self._graph.lanes
-        turn = {
-            k: float(wrap(np.diff(polyline.headings(lane.centerline))).sum()) for k, lane in lanes.items()
-        }
-        length = {k: float(polyline.arc_length(lane.centerline)[-1]) for k, lane in lanes.items()}
+        graph = self._graph
+        if not graph.ids:
+            return frozenset()
+        start, heading = graph.lines.start, graph.lines.heading
+        turned = wrap(np.diff(heading))
+        turned[start[1:-1] - 1] = 0.0
+        turn, length = np.add.reduceat(turned, start[:-1]), graph.length
         ring: set[str] = set()
         for side in (1.0, -1.0):
-            curved = [
-                k
-                for k in sorted(lanes)
-                if side * turn[k] > length[k] / RING_RADIUS
-                or (length[k] < RING_PIECE and side * turn[k] > -RING_COUNTER_TURN)
-            ]
-            successors = {k: [after for after in lanes[k].successors if after in curved] for k in curved}
-            for lane_id in curved:
-                loop = [] if lane_id in ring else _shortest_loop(lane_id, successors, length)
-                if (
-                    loop
-                    and _full_circle([lanes[k] for k in loop], turn)
-                    and sum(map(length.get, loop)) < RING_LENGTH
-                ):
+            curved = (side * turn > length / RING_RADIUS) | (
+                (length < RING_PIECE) & (side * turn > -RING_COUNTER_TURN)
+            )
+            successors = _circling(self._among({graph.ids[k] for k in np.flatnonzero(curved)}))
+            cost = {k: float(length[graph.row[k]]) for k in successors}
+            for lane_id in successors:
+                loop = [] if lane_id in ring else _shortest_loop(lane_id, successors, cost)
+                rows = np.array([graph.row[k] for k in loop], np.int64)
+                if loop and length[rows].sum() < RING_LENGTH and self._full_circle(rows, turn):
                     ring.update(loop)
         return frozenset(ring)
+
+    def _among(self, chosen: set[str]) -> dict[str, list[str]]:
+        """The lanes of `chosen`, sorted, and which of them continue each."""
+        return {
+            k: [after for after in self._graph.lanes[k].successors if after in chosen] for k in sorted(chosen)
+        }
+
+    def _full_circle(self, loop: np.ndarray, turn: np.ndarray) -> bool:
+        lines = self._graph.lines
+        leaving, entering = lines.heading[lines.start[loop + 1] - 1], lines.heading[lines.start[loop]]
+        total = turn[loop].sum() + wrap(np.roll(entering, -1) - leaving).sum()
+        return abs(abs(total) - 2.0 * np.pi) < RING_CLOSURE
 
     @cached_property
     def drives_left(self) -> bool:
         """Whether traffic keeps to the left: most lanes have the opposite direction on their right."""
-        starts, headings = [], []
-        for lane in self._graph.lanes.values():
-            if not lane.is_connector:
-                middle = len(lane.centerline) // 2
-                starts.append(lane.centerline[middle, :2])
-                headings.append(polyline.headings(lane.centerline)[middle])
-        if not starts:
+        graph = self._graph
+        middle = graph.lines.middle[~graph.connects]
+        if not len(middle):
             return False
-        at, yaw = np.array(starts), np.array(headings)
-        between = at[None] - at[:, None]
-        ahead = between[..., 0] * np.cos(yaw)[:, None] + between[..., 1] * np.sin(yaw)[:, None]
-        left = between[..., 1] * np.cos(yaw)[:, None] - between[..., 0] * np.sin(yaw)[:, None]
-        opposite = np.cos(yaw[None] - yaw[:, None]) < -0.9
-        near = opposite & (np.abs(left) < OPPOSITE_REACH) & (np.abs(left) > 1.0) & (np.abs(ahead) < 20.0)
+        at, yaw = graph.lines.points[middle], graph.lines.heading[middle]
+        reach = np.hypot(OPPOSITE_REACH, OPPOSITE_AHEAD)
+        a, b = cKDTree(at).query_pairs(reach, output_type="ndarray").T
+        a, b = np.concatenate([a, b]), np.concatenate([b, a])
+        x, y = (at[b] - at[a]).T
+        ahead, left = x * np.cos(yaw[a]) + y * np.sin(yaw[a]), y * np.cos(yaw[a]) - x * np.sin(yaw[a])
+        near = (np.cos(yaw[b] - yaw[a]) < -0.9) & (np.abs(left) < OPPOSITE_REACH)
+        near &= (np.abs(left) > 1.0) & (np.abs(ahead) < OPPOSITE_AHEAD)
         return bool(np.sign(left[near]).sum() < 0.0)
 
 
-def _first_contact(lane: Lane, area: MapArea) -> float:
+def _first_contact(line: shapely.LineString, area: shapely.Polygon, centerline: np.ndarray) -> float:
     """Arc length at which the centre line of a lane enters an area [m]."""
-    line = shapely.LineString(lane.centerline[:, :2])
-    inside = shapely.get_coordinates(shapely.intersection(line, shapely.Polygon(area.polygon[:, :2])))
-    along, _ = polyline.project(lane.centerline, inside)
+    along, _ = polyline.project(centerline, shapely.get_coordinates(shapely.intersection(line, area)))
     return float(along.min())
+
+
+def _circling(successors: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Return the nodes that are left once dead ends are gone, over and over: all loops are among them."""
+    left = successors
+    while True:
+        open_ended = {k: [after for after in following if after in left] for k, following in left.items()}
+        kept = {k: following for k, following in open_ended.items() if following}
+        if len(kept) == len(left):
+            return kept
+        left = kept
 
 
 def _shortest_loop(start: str, successors: dict[str, list[str]], length: dict[str, float]) -> list[str]:
@@ -160,10 +199,3 @@ def _shortest_loop(start: str, successors: dict[str, list[str]], length: dict[st
     entry = "\x00"
     way = cheapest_path(entry, {start}, {**successors, entry: successors[start]}, length)
     return way[1:] if way[-1] == start else []
-
-
-def _full_circle(loop: list[Lane], turn: dict[str, float]) -> bool:
-    leaving = [polyline.headings(lane.centerline)[-1] for lane in loop]
-    entering = [polyline.headings(lane.centerline)[0] for lane in (*loop[1:], loop[0])]
-    total = sum(turn[lane.id] for lane in loop) + float(wrap(np.array(entering) - leaving).sum())
-    return abs(abs(total) - 2.0 * np.pi) < RING_CLOSURE

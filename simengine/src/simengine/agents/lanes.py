@@ -7,14 +7,17 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 
 import numpy as np
-from scipy.spatial import cKDTree
 
+from simengine.agents.lane_ahead import directions, join, settle
+from simengine.agents.lane_lines import STANDING, LaneLines
+from simengine.agents.nearest_lane import NearestLane
 from simengine.datatypes.map import Lane, VectorMap
 from simengine.geometry import polyline
 from simengine.geometry.angles import wrap
 
 VERTEX_SPACING = 2.0
-CANDIDATES = 32
+# Vertices this close are one where lanes join.
+SEAM = 0.05
 U_TURN = 2.0 * np.pi / 3.0
 SETTLE_DISTANCE = 15.0
 
@@ -33,10 +36,12 @@ class LaneGraph:
     def __init__(self, vector_map: VectorMap) -> None:
         self.lanes = {k: lane for k, lane in vector_map.lanes.items() if len(lane.centerline) >= 2}
         self.ids = tuple(sorted(self.lanes))
-        lines = [polyline.resample(self.lanes[k].centerline, VERTEX_SPACING) for k in self.ids]
-        self._heading = np.concatenate([polyline.headings(p) for p in lines]) if lines else np.zeros(0)
-        self._owner = np.repeat(np.arange(len(lines)), [len(p) for p in lines])
-        self._tree = cKDTree(np.concatenate(lines)) if lines else None
+        self.row = {k: row for row, k in enumerate(self.ids)}
+        self.lines = LaneLines.pack([self.lanes[k].centerline for k in self.ids])
+        self.length, self.bend = self.lines.length, self.lines.bend
+        self._length = self.length.tolist()
+        self.connects = np.array([self.lanes[k].is_connector for k in self.ids], bool)
+        self._nearest = NearestLane(self.lines.resampled(VERTEX_SPACING))
         self._limits = np.array([self.lanes[k].speed_limit for k in self.ids] + [np.nan])
 
     def nearest(self, pose: np.ndarray, max_distance: float = 3.0) -> str | None:
@@ -46,22 +51,11 @@ class LaneGraph:
 
     def under(self, poses: np.ndarray, max_distance: float = 3.0) -> np.ndarray:
         """Return the index into `ids` of the lane that fits each of `poses` (N, 3) best, -1 where none does."""
-        if self._tree is None or not len(poses):
-            return np.full(len(poses), -1)
-        count = min(CANDIDATES, len(self._owner))
-        distance, vertex = self._tree.query(
-            poses[:, :2], k=np.arange(1, count + 1), distance_upper_bound=max_distance
-        )
-        known = np.minimum(vertex, len(self._owner) - 1)
-        turn = np.abs(wrap(self._heading[known] - poses[:, 2:3]))
-        cost = np.where(np.isfinite(distance) & (turn < np.pi / 4), distance + 2.0 * turn, np.inf)
-        best = np.argmin(cost, axis=1)
-        row = np.arange(len(poses))
-        return np.where(np.isfinite(cost[row, best]), self._owner[known[row, best]], -1)
+        return self._nearest.lanes(np.asarray(poses, np.float64), max_distance)
 
-    def speed_limits(self, poses: np.ndarray) -> np.ndarray:
-        """Return the speed limit (N,) [m/s] under each of `poses` (N, 3), NaN where it or the lane is unknown."""
-        return self._limits[self.under(poses)]
+    def speed_limits(self, under: np.ndarray) -> np.ndarray:
+        """Return the speed limits (N,) [m/s] of lanes `under` (N,), NaN where it is unknown or there is no lane."""
+        return self._limits[under]
 
     def chain(self, lane_id: str, distance: float, choose: ForkRule | None = None) -> list[Lane]:
         """Return `lane_id` and the lanes that continue it for `distance` [m], or to where the map ends.
@@ -71,41 +65,53 @@ class LaneGraph:
         """
         choose = choose or straightest
         lane = self.lanes[lane_id]
-        found, remaining = [lane], distance - _length(lane)
+        found, taken, remaining = [lane], {lane_id}, distance - self._length[self.row[lane_id]]
         while remaining > 0.0:
-            taken = {one.id for one in found}
             following = [self.lanes[k] for k in lane.successors if k in self.lanes and k not in taken]
             if not following:
                 break
             lane = choose(lane, following)
             found.append(lane)
-            remaining -= _length(lane)
+            taken.add(lane.id)
+            remaining -= self._length[self.row[lane.id]]
         return found
 
     def extend(
-        self, pose: np.ndarray, distance: float, choose: ForkRule | None = None
+        self, pose: np.ndarray, distance: float, choose: ForkRule | None = None, under: int | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return poses (N, 3) that continue `pose` (3,) along the lanes for `distance` [m], and speed limits (N,).
 
         The lateral offset to the lane fades. Where no lane fits, and beyond the end of the map, it goes straight on.
+
+        Args:
+            pose: where it begins.
+            distance: how far it goes.
+            choose: which way to go at forks.
+            under: index of the lane under `pose`, -1 for none; looked up by default.
         """
         ahead = np.arange(1.0, max(distance, 2.0), 1.0)
-        lane_id = self.nearest(pose)
-        if lane_id is None:
+        under = int(self.under(np.asarray(pose)[None])[0]) if under is None else under
+        if under < 0:
             straight = pose[:2] + ahead[:, None] * [np.cos(pose[2]), np.sin(pose[2])]
             return np.column_stack([straight, np.full(len(ahead), pose[2])]), np.full(len(ahead), np.nan)
-        lanes = self.chain(lane_id, distance + 200.0, choose)
-        line = polyline.drop_repeated(np.concatenate([lane.centerline[:, :2] for lane in lanes]), 0.05)
-        s0, offset = polyline.project(line, pose[:2])
-        from_here = np.concatenate([[0.0], ahead])
-        on_lane = polyline.sample(line, s0 + from_here)
-        fade = offset * np.clip(1.0 - from_here / SETTLE_DISTANCE, 0.0, 1.0) ** 2
-        left = np.column_stack([-np.sin(on_lane[:, 2]), np.cos(on_lane[:, 2])])
-        xy = on_lane[:, :2] + fade[:, None] * left
-        ends = np.cumsum([_length(lane) for lane in lanes])
-        lane_at = np.minimum(np.searchsorted(ends, s0 + ahead), len(lanes) - 1)
-        limits = np.array([lane.speed_limit for lane in lanes])[lane_at]
-        return np.column_stack([xy[1:], polyline.headings(xy)[1:]]), limits
+        rows = np.array([self.row[lane.id] for lane in self.chain(self.ids[under], distance + 200.0, choose)])
+        line = join(self.lines.points, self.lines.start, rows, SEAM)
+        yaw = directions(line)
+        facing = wrap(yaw)
+        s0, xy = settle(
+            line,
+            np.cos(yaw),
+            np.sin(yaw),
+            np.cos(facing),
+            np.sin(facing),
+            pose[0],
+            pose[1],
+            ahead,
+            SETTLE_DISTANCE,
+        )
+        ends = np.cumsum(self.length[rows])
+        limits = self._limits[rows[np.minimum(np.searchsorted(ends, s0 + ahead), len(rows) - 1)]]
+        return np.column_stack([xy[1:], directions(xy)[1:]]), limits
 
 
 def straightest(lane: Lane, following: Sequence[Lane]) -> Lane:
@@ -147,9 +153,10 @@ def hashed(*names: object) -> int:
 
 def bend(lane: Lane) -> float:
     """Return by how much a lane turns from start to end, left positive, in [-pi, pi) [rad]."""
-    heading = polyline.headings(lane.centerline)
+    line = lane.centerline[:, :2]
+    ends = np.array([line[1] - line[0], line[-1] - line[-2]])
+    if (np.hypot(ends[:, 0], ends[:, 1]) > STANDING).all():
+        heading = np.arctan2(ends[:, 1], ends[:, 0])
+    else:
+        heading = polyline.headings(line)
     return float(wrap(heading[-1] - heading[0]))
-
-
-def _length(lane: Lane) -> float:
-    return float(polyline.arc_length(lane.centerline)[-1])

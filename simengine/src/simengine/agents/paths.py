@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numba import njit
 
 from simengine.agents.lanes import ForkRule, LaneGraph
+from simengine.agents.path_shape import goes_far, moves_on, shape, track_speed
 from simengine.geometry import polyline
 from simengine.geometry.angles import wrap
 
@@ -68,10 +68,13 @@ class PathSet:
     def pack(cls, paths: Sequence[Path]) -> PathSet:
         """Return the flat form of `paths`, in order."""
         count = np.array([len(path.poses) for path in paths], np.int64)
-        start = np.concatenate([[0], np.cumsum(count)[:-1]]).astype(np.int64) if len(paths) else count
-        rows = [table(path.poses, path.limit) for path in paths]
-        points = np.concatenate(rows) if rows else np.zeros((0, 6))
-        return cls(points, start, count, np.array([path.step for path in paths], np.float64))
+        step = np.array([path.step for path in paths], np.float64)
+        if not len(paths):
+            return cls(np.zeros((0, 6)), count, count, step)
+        poses, limit = (
+            np.concatenate([getattr(path, name) for path in paths]) for name in ("poses", "limit")
+        )
+        return cls(table(poses, limit), np.cumsum(count) - count, count, step)
 
     def every(self, stride: int) -> PathSet:
         """Return the paths with only every `stride`-th pose, the first always among them."""
@@ -119,16 +122,14 @@ def make_path(poses: np.ndarray, desired_speed: np.ndarray | float, floor: np.nd
         desired_speed: () or (K,) speed on a straight [m/s].
         floor: () or (K,) speed that is known to be drivable whatever the curvature [m/s].
     """
-    poses = np.asarray(poses, np.float64)
-    s = polyline.arc_length(poses)
-    count = max(int(np.ceil(s[-1] / SPACING)), 1) + 1
-    at = np.linspace(0.0, s[-1], count)
-    yaw = np.interp(at, s, np.unwrap(poses[:, 2]))
-    even = np.column_stack([np.interp(at, s, poses[:, 0]), np.interp(at, s, poses[:, 1]), yaw])
-    step = float(at[1])
-    wanted, known = (np.interp(at, s, np.broadcast_to(value, s.shape)) for value in (desired_speed, floor))
-    limit = np.maximum(np.minimum(wanted, curve_speed(yaw, step)), np.maximum(known, MIN_SPEED_LIMIT))
-    return Path(even, approach_limit(limit, step), step)
+    poses = np.ascontiguousarray(poses, np.float64)
+    wanted, known = (
+        np.ascontiguousarray(np.broadcast_to(value, len(poses)), np.float64)
+        for value in (desired_speed, floor)
+    )
+    return Path(
+        *shape(poses, wanted, known, SPACING, MIN_SPEED_LIMIT, LATERAL_ACCELERATION, APPROACH_DECELERATION)
+    )
 
 
 def curve_speed(
@@ -175,15 +176,15 @@ def logged_path(
         graph: the lanes.
         choose: which way to go at forks beyond the log.
     """
-    seen = pose[valid]
-    if np.linalg.norm(seen[:, :2] - seen[0, :2], axis=1).max() < MOVING_DISTANCE:
+    if not goes_far(np.ascontiguousarray(pose[valid], np.float64), MOVING_DISTANCE):
         return None
     frames, speed = logged_knots(pose, valid, dt)
     knots = pose[frames]
-    under = graph.speed_limits(knots)
-    usual = float(np.fmax(np.fmax(under[0], UNKNOWN_SPEED_LIMIT), speed.max()))
-    beyond, ahead = graph.extend(knots[-1], usual * EXTENSION_TIME, choose)
-    wanted = np.concatenate([under, ahead])
+    under = graph.under(knots)
+    limits = graph.speed_limits(under)
+    usual = float(np.fmax(np.fmax(limits[0], UNKNOWN_SPEED_LIMIT), speed.max()))
+    beyond, ahead = graph.extend(knots[-1], usual * EXTENSION_TIME, choose, int(under[-1]))
+    wanted = np.concatenate([limits, ahead])
     floor = np.concatenate([speed, np.zeros(len(beyond))])
     path = make_path(np.concatenate([knots, beyond]), np.where(np.isfinite(wanted), wanted, usual), floor)
     return replace(path, log=np.column_stack([polyline.arc_length(knots), frames * dt]))
@@ -195,30 +196,6 @@ def logged_knots(pose: np.ndarray, valid: np.ndarray, dt: float) -> tuple[np.nda
     Poses (T, 3) that jitter, stand or go backwards are dropped; the first valid pose always stays.
     """
     frames = np.flatnonzero(valid)
-    index = frames[_moving(np.ascontiguousarray(pose[frames], np.float64))]
-    return index, np.interp(index, frames, _track_speed(pose, frames, dt))
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _moving(pose):  # type: ignore[no-untyped-def]
-    """Return which poses lie ahead of the last one that did."""
-    keep = np.zeros(len(pose), np.bool_)
-    keep[0] = True
-    last = pose[0]
-    for k in range(1, len(pose)):
-        dx, dy = pose[k, 0] - last[0], pose[k, 1] - last[1]
-        forward = dx * np.cos(last[2]) + dy * np.sin(last[2])
-        if forward > KNOT_STEP and forward > 0.5 * np.hypot(dx, dy):
-            keep[k] = True
-            last = pose[k]
-    return keep
-
-
-def _track_speed(pose: np.ndarray, frames: np.ndarray, dt: float) -> np.ndarray:
-    if len(frames) < 2:
-        return np.zeros(len(frames))
-    window = min(5, len(frames) - 1)
-    ends = np.arange(window, len(frames))
-    moved = np.linalg.norm(pose[frames[ends], :2] - pose[frames[ends - window], :2], axis=1)
-    mean = moved / ((frames[ends] - frames[ends - window]) * dt)
-    return np.interp(np.arange(len(frames)), ends - 0.5 * window, mean)
+    seen = np.ascontiguousarray(pose[frames], np.float64)
+    ahead = moves_on(seen, KNOT_STEP)
+    return frames[ahead], track_speed(seen, frames, dt)[ahead]

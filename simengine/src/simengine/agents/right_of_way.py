@@ -14,10 +14,10 @@ import numpy as np
 from simengine.agents.approaches import Approach, LanesAlong, approach
 from simengine.agents.conflicts import Conflicts, find_conflicts
 from simengine.agents.junctions import Junctions
+from simengine.agents.log_order import LogOrder
 from simengine.agents.paths import Path, PathSet
 from simengine.geometry.angles import wrap
 
-LOG_ENCOUNTER = 8.0
 # Of two that have to stop anyway, whoever is there first goes first; this much counts as together [s].
 TOGETHER = 0.5
 TURNING = np.pi / 6
@@ -99,49 +99,6 @@ def _order(one: Approach, left_hand: bool) -> tuple[int, bool]:
     return kind, kind == 1 and (one.turn > 0.0) != left_hand
 
 
-def order_in_log(a: Path, b: Path, enter: Sequence[float]) -> int:
-    """Return who entered a conflict area first in the log: 1 for path `a`, -1 for `b`.
-
-    0 unless the log saw one of them enter, and either the other within 8 s of it or, at that time, the other before
-    the area.
-    """
-    times = [_time_in_log(path, s) for path, s in zip((a, b), enter, strict=True)]
-    if np.isfinite(times).all():
-        early, late = times
-        return 0 if abs(early - late) > LOG_ENCOUNTER else int(np.sign(late - early))
-    for k, other in ((0, b), (1, a)):
-        if np.isfinite(times[k]) and _is_before(other, enter[1 - k], times[k]):
-            return 1 if k == 0 else -1
-    return 0
-
-
-def fit_side_by_side(a: Path, b: Path, enter: Sequence[float], leave: Sequence[float]) -> bool:
-    """Whether the log saw both in a conflict area at the same time, and so in nobody's way."""
-    spans = [
-        (_time_in_log(path, begin), _time_in_log(path, end))
-        for path, begin, end in zip((a, b), enter, leave, strict=True)
-    ]
-    if not np.isfinite(spans).all():
-        return False
-    return spans[0][0] < spans[1][1] and spans[1][0] < spans[0][1]
-
-
-def _time_in_log(path: Path, s: float) -> float:
-    """Time at which a log passed arc length `s` [s], NaN if it did not."""
-    if path.log is None or not path.log[0, 0] < s <= path.log[-1, 0]:
-        return float("nan")
-    return float(np.interp(s, path.log[:, 0], path.log[:, 1]))
-
-
-def _is_before(path: Path, s: float, time: float) -> bool:
-    """Whether a log that does not reach arc length `s` was on its way to it at `time`."""
-    return (
-        path.log is not None
-        and path.log[-1, 0] < s
-        and path.log[0, 1] <= time <= path.log[-1, 1] + LOG_ENCOUNTER
-    )
-
-
 def make_right_of_way(
     paths: Sequence[Path],
     size: np.ndarray,
@@ -160,24 +117,18 @@ def make_right_of_way(
     """
     packed = PathSet.pack(paths)
     stops = [one.passes(junctions.stop_signs) for one in lanes]
-    yields = [one.passes(junctions.give_way_signs) for one in lanes]
+    yields = [one.passes(junctions.give_way_signs).tolist() for one in lanes]
     conflicts = find_conflicts(packed, 0.5 * size[:, 1], size[:, 0], stops, np.argsort(rank))
-    free = [
-        not merges and fit_side_by_side(paths[pair[0]], paths[pair[1]], enter, leave)
-        for pair, merges, enter, leave in zip(
-            conflicts.row, conflicts.merges, conflicts.enter, conflicts.leave, strict=True
-        )
-    ]
-    conflicts = conflicts.select(~np.array(free, bool))
-    first, together = np.zeros(len(conflicts.row), np.int64), np.zeros(len(conflicts.row))
-    for c, pair in enumerate(conflicts.row):
-        logged = order_in_log(paths[pair[0]], paths[pair[1]], conflicts.enter[c])
-        if logged:
-            first[c], together[c] = logged, np.inf
-            continue
+    log = LogOrder(paths, conflicts.row, conflicts.enter, conflicts.leave)
+    kept = conflicts.merges | ~log.side_by_side
+    conflicts, first = conflicts.select(kept), log.order[kept]
+    together = np.where(first != 0, np.inf, 0.0)
+    signs = [one.tolist() for one in stops]
+    row, enter, leave = (values.tolist() for values in (conflicts.row, conflicts.enter, conflicts.leave))
+    for c in np.flatnonzero(first == 0):
         a, b = (
-            approach(lanes[p], junctions, stops[p], yields[p], conflicts.enter[c, k], conflicts.leave[c, k])
-            for k, p in enumerate(pair)
+            approach(lanes[p], junctions, signs[p], yields[p], enter[c][k], leave[c][k])
+            for k, p in enumerate(row[c])
         )
         first[c], together[c] = precedence(a, b, bool(conflicts.merges[c]), junctions.drives_left)
     limit = packed.limit(conflicts.row.ravel(), conflicts.enter.ravel()).reshape(-1, 2)

@@ -7,9 +7,10 @@ from enum import IntEnum
 
 import numpy as np
 
-from simengine.agents.approaches import LanesAlong
+from simengine.agents.approaches import lanes_along
 from simengine.agents.junctions import Junctions
 from simengine.agents.lanes import LaneGraph, hashed, hashed_fork, on_route
+from simengine.agents.overlaps import overlaps_in_log
 from simengine.agents.paths import Path, logged_path
 from simengine.agents.right_of_way import RightOfWay, make_right_of_way
 from simengine.agents.signals import NO_SIGNS, Signals, Signs, before_conflicts, find_signals, find_signs
@@ -17,8 +18,6 @@ from simengine.agents.waits import NO_WAITS, Waits, find_waits
 from simengine.datatypes.agents import AgentTracks, AgentType
 from simengine.geometry import boxes, se2
 from simengine.scenario.scenario import Scenario
-
-OVERLAP_STRIDE_S = 0.5
 
 
 class Role(IntEnum):
@@ -81,8 +80,9 @@ def make_roster(scenario: Scenario, seed: int = 0) -> Roster:
     if expected is not None and paths:
         ego_row = len(paths)
         paths.append(expected)
-    junctions = Junctions(scenario.map, graph, scenario.lights)
-    lanes = [LanesAlong(path, graph) for path in paths]
+    lanes = lanes_along(paths, graph)
+    used = set().union(*(one.lanes for one in lanes))
+    junctions = Junctions(scenario.map, graph, scenario.lights, used)
     size = np.array([log.size[i, :2] for i in owners], np.float64).reshape(-1, 2)
     names = [log.ids[i] for i in owners]
     if ego_row >= 0:
@@ -167,28 +167,3 @@ def _goes_backward(log: AgentTracks, row: int) -> bool:
     step = np.diff(pose[:, :2], axis=0)
     forward = (step * np.stack([np.cos(pose[:-1, 2]), np.sin(pose[:-1, 2])], axis=1)).sum(axis=1)
     return bool(forward.sum() < 0.0)
-
-
-def overlaps_in_log(scenario: Scenario, every: float = OVERLAP_STRIDE_S) -> np.ndarray:
-    """Return which pairs (A, A + 1) overlap in the log, looked at `every` seconds; the last column is the ego.
-
-    Boxes in real logs are not exact. A driver who brakes for a box that its own log drives through would
-    stand there for ever.
-    """
-    log, vehicle = scenario.agents, scenario.vehicle
-    stride = max(round(every / scenario.dt), 1)
-    ego = se2.shift_forward(scenario.ego.pose, vehicle.rear_axle_to_center)
-    pairs = np.zeros((log.num_agents, log.num_agents + 1), bool)
-    for frame in range(0, log.num_frames, stride):
-        index = np.append(np.flatnonzero(log.valid[:, frame]), log.num_agents)
-        pose = np.concatenate([log.pose[:, frame], ego[frame : frame + 1]])[index]
-        size = np.concatenate([log.size[:, :2], [[vehicle.length, vehicle.width]]])[index]
-        near = np.hypot(*(pose[:, None, :2] - pose[None, :, :2]).transpose(2, 0, 1))
-        reach = np.hypot(size[:, 0], size[:, 1])
-        a, b = np.nonzero(near < 0.5 * (reach[:, None] + reach[None, :]))
-        keep = (a != b) & (index[a] < log.num_agents)
-        a, b = a[keep], b[keep]
-        corners = boxes.corners(pose, size[:, 0], size[:, 1])
-        hit = boxes.overlap(corners[a], corners[b])
-        pairs[index[a[hit]], index[b[hit]]] = True
-    return pairs
