@@ -125,11 +125,11 @@ def approach(
     inside = along.junction(enter, leave)
     begin, end = inside or (max(enter - APPROACH, 0.0), leave + DEPARTURE)
     lane = along.at(max((begin if inside else enter) - 2.0, 0.0))
-    before = junctions.lane_before(lane)
+    before, heading = junctions.lane_before(lane), along.yaw(begin)
     signed = lambda places: any(begin - SIGN_REACH < at < enter + 1.0 for at in places)  # noqa: E731
     return Approach(
-        heading=along.yaw(begin),
-        turn=along.yaw(end) - along.yaw(begin),
+        heading=heading,
+        turn=along.yaw(end) - heading,
         lane=lane is not None,
         ring=lane in junctions.rings or along.at(max(enter - 2.0, 0.0)) in junctions.rings,
         stops=signed(stops),

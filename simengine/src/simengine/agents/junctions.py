@@ -9,6 +9,7 @@ import numpy as np
 import shapely
 from scipy.spatial import cKDTree
 
+from simengine.agents.lane_ahead import project
 from simengine.agents.lanes import LaneGraph
 from simengine.datatypes.lights import TrafficLights
 from simengine.datatypes.map import AreaKind, MapArea, VectorMap
@@ -178,7 +179,8 @@ class Junctions:
 
 def _first_contact(line: shapely.LineString, area: shapely.Polygon, centerline: np.ndarray) -> float:
     """Arc length at which the centre line of a lane enters an area [m]."""
-    along, _ = polyline.project(centerline, shapely.get_coordinates(shapely.intersection(line, area)))
+    inside = shapely.get_coordinates(shapely.intersection(line, area))
+    along, _ = project(np.ascontiguousarray(centerline[:, :2], np.float64), inside)
     return float(along.min())
 
 

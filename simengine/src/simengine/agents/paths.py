@@ -154,7 +154,7 @@ def approach_limit(limit: np.ndarray, step: float, deceleration: float = APPROAC
 def logged_speed(path: Path, s: np.ndarray) -> np.ndarray:
     """Return the speed (N,) [m/s] at which the log of a path passed arc lengths `s` (N,), 0 where it did not."""
     log = path.log
-    if log is None or len(log) < 2:
+    if log is None or len(log) < 2 or not len(s):
         return np.zeros(len(s))
     after = np.clip(np.searchsorted(log[:, 0], s), 1, len(log) - 1)
     speed = (log[after, 0] - log[after - 1, 0]) / (log[after, 1] - log[after - 1, 1])
