@@ -109,6 +109,7 @@ def test_wrong_arguments_of_the_video_are_said(capsys):
     assert "--token is 'road'" in said(capsys, "video", "run", "-o", "a.gif", "--token", "road")
     assert "--speed is 0" in said(capsys, "video", RECORD, "-o", "a.gif", "--speed", "0")
     assert "at least 16 x 16" in said(capsys, "video", RECORD, "-o", "a.gif", "--width", "3")
+    assert "at most 8192 x 8192" in said(capsys, "video", RECORD, "-o", "a.gif", "--height", "100000")
     assert "none of what can be shown" in said(capsys, "view", "nowhere")
 
 

@@ -90,9 +90,11 @@ def choose(sources: list[DriveSource], token: str | None) -> DriveSource:
 
 
 def check_size(width: int, height: int) -> None:
-    """Raise `ConfigError` if images would be too small to draw."""
-    if min(width, height) < 16:
-        raise ConfigError(f"images are {width} x {height} pixels, expected at least 16 x 16")
+    """Raise `ConfigError` if images would be too small or too large to draw."""
+    if min(width, height) < 16 or max(width, height) > 8192:
+        raise ConfigError(
+            f"images are {width} x {height} pixels, expected at least 16 x 16, at most 8192 x 8192"
+        )
 
 
 def _second(arguments: argparse.Namespace, sources: list[DriveSource], first: DriveSource) -> str | None:
