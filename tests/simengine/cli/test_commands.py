@@ -114,6 +114,10 @@ def test_existing_destinations_are_not_replaced_silently(tmp_path, capsys):
         (("run", "split=absent"), "absent"),
         (("run", "--config-name", "absent"), "absent"),
         (("run", "bridge.in_process=absent:thing", "num_scenarios=1"), "absent"),
+        (
+            ("run", "num_scenarios=x"),
+            "num_scenarios=x: Value 'x' of type 'str' could not be converted to Integer",
+        ),
         (("generate", "demo", "out", "--num-scenarios", "0"), "num-scenarios"),
     ],
 )

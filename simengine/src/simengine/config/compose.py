@@ -68,7 +68,9 @@ def compose_noted(overrides: Sequence[str], preset: str = "closed_loop") -> Comp
             config = compose(preset, overrides=words)
         run = OmegaConf.to_object(config)
     except (HydraException, OmegaConfBaseException) as error:
-        reason = " ".join(str(error).split("\n")[0].split())
+        # Hydra says which override it was, what it was raised from says why.
+        parts = (str(part).split("\n")[0] for part in (error, error.__cause__) if part is not None)
+        reason = ": ".join(" ".join(part.split()) for part in parts)
         raise ConfigError(
             f"the configuration does not compose ({reason}): see `simengine run --help`"
         ) from error
