@@ -240,7 +240,8 @@ def test_exit_codes(runs, capsys):
         (["--by", "speed"], "no column of both"),
         (["--fail-if-worse", "speed"], "no column of both"),
         (["--output", "out.txt"], "ends in .json or .csv"),
-        (["--seed", "-1"], "expected 0 or more"),
+        (["--seed", "-1"], "--seed is -1, expected 0 or more"),
+        (["--list", "-1"], "--list is -1, expected 0 or more"),
     ):
         capsys.readouterr()
         assert main(["compare", a, b, *wrong]) == 1

@@ -44,6 +44,8 @@ def execute(arguments: argparse.Namespace) -> int:
         require_writable(arguments.output)
     if arguments.seed < 0:
         raise ConfigError(f"--seed is {arguments.seed}, expected 0 or more")
+    if arguments.list < 0:
+        raise ConfigError(f"--list is {arguments.list}, expected 0 or more")
     a, b = read_score_table(arguments.a), read_score_table(arguments.b)
     comparison = compare_tables(a, b, arguments.seed)
     by = arguments.by or next(n for n in ("score", "success", *comparison.columns) if n in comparison.columns)
