@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from algengine.evaluation.compare import FEW
 from algengine.evaluation.score_table import ScoreTable, read_score_table
 from algengine.table.cards import write_cards
 from algengine.table.execute import run_stages
@@ -64,13 +65,15 @@ def _notes(options: TableOptions, tables: dict) -> list[str]:
         f"Learned from {options.scenarios} scenarios of `common_train` and {options.scenarios} of `rare_train`; tested "
         f"on {options.test_scenarios} of `common_test` and {options.test_scenarios} of `rare_test`, which no training "
         "and no mining sees.",
-        f"{options.seeds} trainings per row, {options.steps} updates of {options.batch_size} decisions each.",
+        f"Trainings per row: {options.seeds}, {options.steps} updates of {options.batch_size} decisions each.",
         "Percent. Second line: difference from the base, its paired bootstrap 95 % interval over scenarios (seeds are "
         "averaged in each scenario); bold if it excludes 0. In brackets the standard deviation over seeds.",
         "Open loop: score of the chosen plan, mean over all decisions of the logged drive. Closed loop: one drive per "
         f"scenario, traffic {options.traffic}.",
         "The full recipe learns in variants made by a rule (tracks shifted in time), not by a learned behaviour model.",
     ]
+    if options.test_scenarios < FEW:
+        notes.append(f"Fewer than {FEW} test scenarios per split: intervals are too narrow.")
     notes += [
         f"{row}: {n} drives could not be simulated and count nowhere." for row, n in failed.items() if n
     ]
