@@ -46,6 +46,10 @@ def execute(arguments: argparse.Namespace) -> int:
         raise ConfigError(
             f"--history is {arguments.history} and --horizon {arguments.horizon}, expected 2 or more and seconds > 0"
         )
+    if (
+        arguments.output is not None and arguments.output.suffix != ".json"
+    ):  # said before minutes of questions
+        raise ConfigError(f"--output is {arguments.output}, expected a name that ends in .json")
     target = _target(arguments)
     try:
         stage = Stage(target, arguments.history, make_rig(width, height) if width else ())

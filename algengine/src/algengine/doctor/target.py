@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
@@ -112,11 +113,16 @@ def load_planner_function(name: str) -> Callable[[], Planner]:
     """Return the function `package.module:function`.
 
     Raises:
-        ConfigError: there is none of that name.
+        ConfigError: there is none of that name, or it needs arguments.
     """
     module, _, function = name.partition(":")
     try:
         found = getattr(importlib.import_module(module), function)
+        inspect.signature(found).bind()
+    except TypeError as error:
+        raise ConfigError(
+            f"--in-process is {name!r} ({error}), expected a function without arguments"
+        ) from error
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(
             f"--in-process is {name!r} and cannot be imported ({error}), expected package.module:function"
