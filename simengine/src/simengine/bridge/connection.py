@@ -60,9 +60,13 @@ class Connection:
     def send(self, frames: Sequence[Buffer], deadline: Deadline) -> None:
         """Send one message; raises `PlannerLostError` if that is not possible before the deadline."""
         self.require_alive()
-        if not self._socket.poll(deadline.remaining_ms, zmq.POLLOUT):
-            raise PlannerLostError("it takes no more messages")
-        self._socket.send_multipart(frames, zmq.NOBLOCK, copy=False)
+        try:
+            if self._socket.poll(deadline.remaining_ms, zmq.POLLOUT):
+                self._socket.send_multipart(frames, zmq.NOBLOCK, copy=False)
+                return
+        except zmq.Again:
+            self.require_alive()  # the peer went between asking and sending, and may have said why
+        raise PlannerLostError("it takes no more messages")
 
     def receive(self, deadline: Deadline) -> tuple[Message, list[memoryview]]:
         """Return the next message and its raw frames.
