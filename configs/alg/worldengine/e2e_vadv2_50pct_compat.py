@@ -2,5 +2,5 @@
 _base_ = ['./e2e_vadv2_50pct.py']
 
 model = dict(compat=True, autocast='', image_size=(960, 512))
-train_dataloader = dict(dataset=dict(image_size=(960, 512)))
-val_dataloader = dict(dataset=dict(image_size=(960, 512)))
+train_dataloader = dict(dataset=dict(image_size=(960, 512), fix_yaw_jump=False))
+val_dataloader = dict(dataset=dict(image_size=(960, 512), fix_yaw_jump=False))
