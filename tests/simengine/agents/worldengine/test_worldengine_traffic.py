@@ -9,10 +9,11 @@ import pytest
 
 from factories import make_scenario, make_straight_map, make_tracks, shared_data
 from oracles.worldengine_traffic import PublishedTraffic
+from simengine.agents.traffic import LogReplay
 from simengine.agents.worldengine.navigation import LaneBook
 from simengine.agents.worldengine.point_lane import PointLane
 from simengine.agents.worldengine.published_idm import acceleration, travelled
-from simengine.agents.worldengine.traffic import WorldEngineReplay, WorldEngineTraffic, is_dynamic
+from simengine.agents.worldengine.traffic import WorldEngineTraffic, is_dynamic
 from simengine.datatypes.agents import AgentTracks, AgentType
 from simengine.datatypes.ego import StateIndex
 from simengine.datatypes.map import VectorMap
@@ -135,9 +136,8 @@ def test_spread_decides_who_is_dynamic():
 def test_people_and_signs_are_never_created():
     kinds = [AgentType.PEDESTRIAN, AgentType.CYCLIST, AgentType.CZONE_SIGN, AgentType.TRAFFIC_CONE]
     scenario = scenario_of(*(moving(10.0 * k, 9.0, 1.0) for k in range(4)), types=[int(k) for k in kinds])
-    for model in (WorldEngineReplay, WorldEngineTraffic):
-        for state in run_traffic(model(scenario), scenario, 10)[1:]:
-            assert state.agents.present.tolist() == [False, False, False, True]
+    for state in run_traffic(WorldEngineTraffic(scenario), scenario, 10)[1:]:
+        assert state.agents.present.tolist() == [False, False, False, True]
 
 
 def with_valid(scenario, row, frames):
@@ -148,7 +148,7 @@ def with_valid(scenario, row, frames):
 
 def test_replayed_agents_come_and_go_with_their_stretches():
     scenario = with_valid(scenario_of(moving(0, 0, 5.0)), 0, [3, 4, 7, 8, 9])
-    states = run_traffic(WorldEngineReplay(scenario), scenario, 10)
+    states = run_traffic(LogReplay(scenario), scenario, 10)
     assert [state.frame for state in states if state.agents.present[0]] == [3, 4, 7, 8, 9]
 
 

@@ -1,4 +1,4 @@
-"""The others in the published loop: replayed (`NR`), or moving ones driven by the published driver model (`R`).
+"""The others in the published loop with `R`: moving ones are driven by the published driver model, others replay.
 
 One thing is not as published. There, agents were updated one after another in the order of the file, so that each saw
 a mix of old and new positions; here all of them decide from the same state.
@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from simengine.agents.traffic import Forecast, LogReplay, logged_frame
+from simengine.agents.traffic import Forecast, logged_frame
 from simengine.agents.worldengine.navigation import Itinerary, LaneBook
 from simengine.agents.worldengine.point_lane import PointLane
 from simengine.agents.worldengine.published_idm import DT, acceleration, travelled
@@ -45,13 +45,6 @@ def is_dynamic(log: AgentTracks) -> np.ndarray:
         for pose, valid in zip(log.pose, log.valid, strict=True)
     ]
     return (log.types == AgentType.VEHICLE) & (np.array(spread).reshape(-1) > DYNAMIC_SPREAD)
-
-
-class WorldEngineReplay(LogReplay):
-    """Non-reactive traffic of the published loop: the log without people on foot or on bicycles (`NR`)."""
-
-    def __init__(self, scenario: Scenario) -> None:
-        super().__init__(replace(scenario, agents=published_cast(scenario.agents)))
 
 
 class WorldEngineTraffic:
