@@ -65,6 +65,9 @@ def read_arrays(path: Path, format_name: str, version: int) -> tuple[dict, dict[
     """
     path = Path(path)
     try:
+        with path.open("rb") as file:
+            if (start := file.read(2)) and start != b"PK":  # numpy would suggest to unpickle it
+                raise ValueError("it is no .npz archive")
         with np.load(path, allow_pickle=False) as stored:
             if not isinstance(stored, np.lib.npyio.NpzFile):
                 raise ValueError("a single array")
