@@ -58,7 +58,7 @@ def test_rear_ending_a_slower_car_is_at_fault() -> None:
     assert result.first_violation_time == 2.0
     assert result.first_violation_step == 3 + 4
     assert result.blame == "collision at 2.0 s with agent_0 (vehicle)"
-    assert result.blamed_token == "agent_0"
+    assert result.blames[0].agent_id == "agent_0"
     # Projected 0.9 s ahead the same contact shows from 1.1 s on.
     ttc = next(b for b in result.blames if b.sub_score == "time_to_collision_within_bound")
     assert ttc.time == 1.1

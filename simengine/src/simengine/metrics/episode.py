@@ -73,11 +73,6 @@ class EpisodeScore:
         """The most severe failure in words, "" if nothing failed; a little less progress is no failure."""
         return self.blames[0].sentence() if self.blames and not self.blames[0].slight else ""
 
-    @property
-    def blamed_token(self) -> str:
-        """The track of the most severe failure, "" if none is involved."""
-        return self.blames[0].agent_id if self.blames else ""
-
 
 def score_record(
     record: RolloutRecord,
