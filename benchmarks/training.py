@@ -127,6 +127,16 @@ def measure_inference(config: Config, options: argparse.Namespace, device: torch
     return result
 
 
+def _unless_too_large(
+    measure: Callable[..., dict], config: Config, options: argparse.Namespace, device: torch.device
+) -> dict:
+    """Return the figures of the plain run, which needs several times the memory of ours."""
+    try:
+        return measure(config, options, device, True)
+    except torch.OutOfMemoryError:
+        return {"out_of_memory": f"a batch of {options.batch}: try --batch 1"}
+
+
 def _times(step: Callable[[int], object], options: argparse.Namespace, device: torch.device) -> list[float]:
     for i in range(options.warm_up):
         step(i)
@@ -223,7 +233,7 @@ def main() -> None:
     for part in options.parts:
         report[part] = {"ours": parts[part](config, options, device, False)}
         if not options.no_plain:
-            report[part]["plain"] = parts[part](config, options, device, True)
+            report[part]["plain"] = _unless_too_large(parts[part], config, options, device)
     if int(os.environ.get("RANK", "0")) == 0:
         print(json.dumps(report, indent=2))
     leave_processes()
