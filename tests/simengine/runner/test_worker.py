@@ -84,6 +84,7 @@ def test_finished_rows_are_kept_and_failed_ones_run_again(tmp_path):
 
 def test_a_folder_of_another_configuration_is_refused(tmp_path):
     RunDirectory(tmp_path).open({"seed": 0, "render": {"width_px": 320}}, resume=True)
+    list(run_sequential([StraightHandle("a")], lambda: make_worker(tmp_path)))
     with pytest.raises(ConfigError, match="differs in render.width_px, seed"):
         RunDirectory(tmp_path).open({"seed": 1, "render": {"width_px": 640}}, resume=True)
     RunDirectory(tmp_path).open({"seed": 1, "render": {"width_px": 640}}, resume=False)
