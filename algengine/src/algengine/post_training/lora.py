@@ -7,7 +7,6 @@ the layer's own keys in a state dict stay as they are.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -42,7 +41,7 @@ class LoRA(nn.Module):
         super().__init__()
         self.A = nn.Parameter(torch.randn(parts, rank, inputs) / rank)
         self.B = nn.Parameter(torch.zeros(parts, outputs // parts, rank))
-        self.scale, self.rate, self.enabled = alpha / rank, dropout, True
+        self.scale, self.rate = alpha / rank, dropout
 
     def forward(self, x: Tensor) -> Tensor:
         """Return what is added (..., outputs) for x (..., inputs)."""
@@ -84,19 +83,6 @@ def adapted(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
             yield path, module
 
 
-@contextmanager
-def bypassed(model: nn.Module) -> Iterator[None]:
-    """Switch all adapters off: the model is the frozen one."""
-    branches = [layer.lora for _, layer in adapted(model)]
-    for branch in branches:
-        branch.enabled = False
-    try:
-        yield
-    finally:
-        for branch in branches:
-            branch.enabled = True
-
-
 def merge(model: nn.Module) -> None:
     """Add every adapter to the weight of its layer and remove it."""
     for _, layer in list(adapted(model)):
@@ -109,8 +95,6 @@ def merge(model: nn.Module) -> None:
 
 def _add_branch(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
     branch, x = layer.lora, inputs[0]
-    if not branch.enabled:
-        return output
     if isinstance(layer, nn.Conv2d):
         return output + branch(x.movedim(1, -1)).movedim(-1, 1)
     return output + branch(x)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from simengine.datatypes.check import require_finite, require_shape
 from simengine.datatypes.vehicle import AXLE_HEIGHT
@@ -50,3 +51,9 @@ def ground_from_axle(pose: np.ndarray) -> np.ndarray:
     raised = np.array(pose, np.float64)
     raised[2, 3] += AXLE_HEIGHT
     return raised
+
+
+def five_coefficients(listed: ArrayLike) -> np.ndarray:
+    """Return OpenCV's k1, k2, p1, p2, k3 (5,) of a file that lists these, fewer or none; the rest are zeros."""
+    given = np.asarray(listed, np.float64).ravel()[:5]
+    return np.concatenate([given, np.zeros(5 - len(given))])

@@ -59,18 +59,6 @@ class GsplatBackend:
         """Return one image per camera in host memory; see `RenderBackend.render`."""
         return self.render_many([RigRequest(gaussians, cameras, world_from_cam, want_depth=want_depth)])[0]
 
-    def render_tensors(
-        self,
-        gaussians: FlatGaussians | Sequence[FlatGaussians],
-        cameras: Sequence[CameraCalibration],
-        world_from_cam: np.ndarray,
-        want_depth: bool = False,
-    ) -> tuple[list[torch.Tensor], list[torch.Tensor] | None]:
-        """Return images (H, W, 3) uint8 and depths (H, W) float32 as tensors that stay on the device."""
-        request = RigRequest(gaussians, cameras, world_from_cam, want_depth=want_depth, on_device=True)
-        (rig,) = self.render_many([request])
-        return list(rig.rgb), None if rig.depth is None else list(rig.depth)
-
     def render_many(self, requests: Sequence[RigRequest]) -> list[RenderedRig]:
         """Return the images of several rigs; see `RenderBackend.render_many`."""
         with self._torch.no_grad():

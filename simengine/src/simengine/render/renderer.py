@@ -16,7 +16,7 @@ from simengine.render.lift import lift
 from simengine.render.posed import PosedScene, split_sky
 from simengine.render.scene import SplatScene
 from simengine.render.scene_cache import LoadedScene, SceneCache
-from simengine.render.shutter import moved_pose
+from simengine.render.shutter import shutter_ends
 from simengine.render.stage import Stage
 from simengine.scenario.scenario import Scenario
 
@@ -87,8 +87,7 @@ class SceneRenderer:
         loaded = self._loaded("render()")
         start = end = ego_pose
         if self._rolling_shutter and ego_motion is not None:
-            half = 0.5 * self._rolling_shutter
-            start, end = (moved_pose(ego_pose, ego_motion[:2], ego_motion[2], dt) for dt in (-half, half))
+            start, end = shutter_ends(ego_pose, ego_motion[:2], ego_motion[2], self._rolling_shutter)
         request = RigRequest(
             (loaded.static, loaded.moving(ego_pose, agents, frame_time)),
             cameras,

@@ -31,6 +31,15 @@ def moved_pose(pose: np.ndarray, velocity: np.ndarray, yaw_rate: float, dt: floa
     return np.array([pose[0] + shift[0], pose[1] + shift[1], pose[2] + turn])
 
 
+def shutter_ends(
+    pose: np.ndarray, velocity: np.ndarray, yaw_rate: float, duration: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ego poses (3,) while the first and while the last row is read; arguments as in `shutter_poses`."""
+    half = 0.5 * duration
+    start, end = (moved_pose(pose, velocity, yaw_rate, dt) for dt in (-half, half))
+    return start, end
+
+
 def shutter_poses(
     cameras: Sequence[CameraCalibration],
     pose: np.ndarray,
@@ -50,10 +59,8 @@ def shutter_poses(
         duration: from the first to the last row [s].
     """
     mounts = np.array([camera.ego_from_cam for camera in cameras]).reshape(-1, 4, 4)
-    start, end = (
-        transform_from_pose(moved_pose(np.asarray(pose, np.float64), velocity, yaw_rate, dt)) @ mounts
-        for dt in (-0.5 * duration, 0.5 * duration)
-    )
+    ends = shutter_ends(np.asarray(pose, np.float64), velocity, yaw_rate, duration)
+    start, end = (transform_from_pose(at) @ mounts for at in ends)
     return start, end
 
 

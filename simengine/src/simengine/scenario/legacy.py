@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simengine.datatypes.camera import CameraCalibration, ground_from_axle
+from simengine.datatypes.camera import CameraCalibration, five_coefficients, ground_from_axle
 from simengine.datatypes.ego import EgoTrack
 from simengine.datatypes.vehicle import VehicleParams
 from simengine.errors import ScenarioFormatError
@@ -165,16 +165,13 @@ def _read_ego(state: Mapping, vehicle: VehicleParams, clock: Clock) -> EgoTrack:
 def _camera(key: str, camera: Mapping) -> CameraCalibration:
     rotation = rotation_from_quaternion(np.asarray(camera["sensor2ego_rotation"], np.float64))
     translation = np.asarray(camera["sensor2ego_translation"], np.float64)
-    distortion = np.zeros(5)
-    given = np.asarray(camera.get("distortion", ()), np.float64).ravel()[:5]
-    distortion[: len(given)] = given
     return CameraCalibration(
         name=str(camera.get("channel", key)),
         width_px=int(camera["width"]),
         height_px=int(camera["height"]),
         intrinsic=np.asarray(camera["intrinsic"], np.float64),
         ego_from_cam=ground_from_axle(make_transform(rotation, translation)),
-        distortion=distortion,
+        distortion=five_coefficients(camera.get("distortion", ())),
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from algengine.errors import RecordingError
+from simengine.datatypes.camera import five_coefficients
 from simengine.datatypes.vehicle import VehicleParams
 from simengine.geometry.se3 import make_transform, rotation_from_quaternion
 
@@ -172,10 +173,7 @@ def _camera(name: str, entry: Mapping) -> FrameCamera:
         _array(entry["sensor2lidar_rotation"], (3, 3)), _array(entry["sensor2lidar_translation"], (3,))
     )
     given = entry.get("distortion")
-    distortion = np.zeros(5)
-    if given is not None:
-        values = np.asarray(given, np.float64).ravel()[:5]
-        distortion[: len(values)] = values
+    distortion = five_coefficients(() if given is None else given)
     return FrameCamera(name, pose, _array(entry["cam_intrinsic"], (3, 3)), distortion)
 
 

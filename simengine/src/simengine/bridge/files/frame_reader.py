@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simengine.datatypes.camera import CameraCalibration, ground_from_axle
+from simengine.datatypes.camera import CameraCalibration, five_coefficients, ground_from_axle
 from simengine.datatypes.observation import Observation
 from simengine.datatypes.vehicle import VehicleParams
 from simengine.errors import BridgeError, SimEngineError
@@ -100,16 +100,13 @@ def ego_pose(frame: dict) -> np.ndarray:
 def _calibration(name: str, entry: dict, width_px: int, height_px: int) -> CameraCalibration:
     rotation = np.asarray(entry["sensor2lidar_rotation"], np.float64)
     translation = np.asarray(entry["sensor2lidar_translation"], np.float64)
-    distortion = np.zeros(5)
-    given = np.asarray(entry.get("distortion", ()), np.float64).ravel()[:5]
-    distortion[: len(given)] = given
     return CameraCalibration(
         name=str(name),
         width_px=width_px,
         height_px=height_px,
         intrinsic=np.asarray(entry["cam_intrinsic"], np.float64),
         ego_from_cam=ground_from_axle(make_transform(rotation, translation)),
-        distortion=distortion,
+        distortion=five_coefficients(entry.get("distortion", ())),
     )
 
 

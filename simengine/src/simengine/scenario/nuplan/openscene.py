@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simengine.datatypes.camera import CameraCalibration, ground_from_axle
+from simengine.datatypes.camera import CameraCalibration, five_coefficients, ground_from_axle
 from simengine.errors import ScenarioFormatError
 from simengine.geometry.se3 import make_transform, rotation_from_quaternion
 from simengine.scenario.restricted_pickle import load_pickle
@@ -93,9 +93,7 @@ def cameras_of_frame(frame: Mapping) -> tuple[CameraCalibration, ...]:
 def _camera(name: str, entry: Mapping, ego_from_lidar: np.ndarray) -> CameraCalibration:
     rotation = np.asarray(entry["sensor2lidar_rotation"], np.float64)
     lidar_from_cam = make_transform(rotation, np.asarray(entry["sensor2lidar_translation"], np.float64))
-    distortion = np.zeros(5)
-    given = np.asarray(entry.get("distortion", ()), np.float64).ravel()[:5]
-    distortion[: len(given)] = given
+    distortion = five_coefficients(entry.get("distortion", ()))
     intrinsic = np.array(entry["cam_intrinsic"], np.float64)
     ego_from_cam = ground_from_axle(ego_from_lidar @ lidar_from_cam)
     return CameraCalibration(name, *_IMAGE_SIZE, intrinsic, ego_from_cam, distortion)
