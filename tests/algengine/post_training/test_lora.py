@@ -1,4 +1,5 @@
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -6,6 +7,9 @@ from torch import nn
 
 from alg_factories import make_vocabulary, tiny_model_config
 from algengine import registry
+from algengine.checkpoints.lora import to_published
+from algengine.checkpoints.lora_names import adapter_names
+from algengine.checkpoints.original import convert_original
 from algengine.errors import CheckpointError
 from algengine.post_training.adapt import (
     AdapterConfig,
@@ -15,7 +19,7 @@ from algengine.post_training.adapt import (
     only_adapters_in_training,
 )
 from algengine.post_training.lora import adapted, attach, merge
-from algengine.post_training.lora_names import from_published, published_names, to_published
+from published_factories import SMALL, build_small, small_state
 from simengine.errors import ConfigError
 
 pytestmark = pytest.mark.mm
@@ -112,27 +116,32 @@ def test_a_fused_projection_has_three_adapters():
     assert torch.allclose(layer(x), x @ (layer.weight + delta).T + layer.bias, atol=1e-5)
 
 
-def test_published_names_round_trip(outcome):
-    student = copy.deepcopy(outcome[2])
+@pytest.mark.parametrize("sub_scores", [True, False])
+def test_published_adapters_beside_published_weights_are_the_student(sub_scores):
+    sizes = replace(SMALL, sub_scores=sub_scores)
+    published, planner = small_state(sizes), build_small(sizes, compat=True)
+    planner.load_state_dict(published)
+    student = copy.deepcopy(planner)
+    adapt(student, AdapterConfig(rank=3))
     randomise(student)
-    layers = tuple(path for path, _ in adapted(student))
-    state = {k: v for k, v in student.state_dict().items() if ".lora." in k}
-    named = to_published(state)
+    named = to_published(student.state_dict())
     assert all(name.startswith("planning_head.") and name.endswith("weight") for name in named)
-    assert named["planning_head.encoder.self_attn.lora_to_k.B.weight"].shape == (16, 4)
-    assert "planning_head.heads_lora.lora_progress.lora_2.A.weight" in named
-    assert (
-        "planning_head.transformer.bev_interaction_layers.0.ffns.0.lora_layers.lora_0.lora_0.A.weight"
-        in named
-    )
-    back = from_published(named, layers)
-    assert set(back) == set(state)
-    assert all(torch.equal(back[key], state[key]) for key in state)
-    named.popitem()
-    with pytest.raises(CheckpointError, match="there is no adapter"):
-        from_published(named, layers)
+    assert named["planning_head.encoder.self_attn.lora_to_k.B.weight"].shape == (sizes.dims, 3)
+    assert ("planning_head.heads_lora.lora_progress.lora_2.A.weight" in named) == sub_scores
+    layer = "planning_head.transformer.bev_interaction_layers.0.ffns.0.lora_layers.lora_0.lora_0"
+    assert f"{layer}.A.weight" in named
+    converted, report = convert_original(published | named, planner)
+    assert report.lora == len(named) / 2
+    merge(student)
+    for name, value in student.state_dict().items():
+        assert torch.allclose(converted[name], value, atol=1e-5), name
+
+
+def test_layers_and_adapters_without_published_names_are_refused():
     with pytest.raises(CheckpointError, match="no published name"):
-        published_names("backbone.conv1")
+        adapter_names("backbone.conv1")
+    with pytest.raises(CheckpointError, match="belongs to no part of the published planner"):
+        convert_original({"planning_head.vocab_lora.lora_0.A.weight": torch.zeros(1, 1)}, make_planner())
 
 
 def test_what_cannot_be_adapted_is_refused():
@@ -176,4 +185,4 @@ def test_counts_of_the_full_size_head_are_the_published_ones(sub_scores, learnin
     assert count_trainable(planner)[0] == pytest.approx(learning, rel=2e-3)
     size = sum(p.numel() for n, p in planner.named_parameters() if ".lora." in n)
     assert size == pytest.approx(adapters, rel=2e-3)
-    assert all(published_names(layer) for layer in layers)
+    assert all(adapter_names(layer) for layer in layers)

@@ -1,4 +1,4 @@
-"""Low-rank updates in published fine-tuned checkpoints: which weight each belongs to, and adding them to it.
+"""Low-rank updates in published fine-tuned checkpoints: reading them, adding them to their weights, writing ours.
 
 `y = W x + b + B A x / r` with A (r, in) and B (out, r), so `W + B A / r` does the same in one layer.
 """
@@ -6,24 +6,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from torch import Tensor
 
+from algengine.checkpoints.lora_names import adapted_layer, adapter_names
 from algengine.errors import CheckpointError
-
-_LAYER = r"planning_head\.transformer\.bev_interaction_layers\.\d+\."
-
-_RULES: tuple[tuple[str, str], ...] = (
-    (r"(planning_head\.pos_embed)_lora\.lora_(\d)", r"\1.\2"),
-    (r"(planning_head\.status_embed)_lora\.lora_(\d)", r"\1.\2"),
-    (r"(planning_head\.heads)_lora\.lora_([a-z]+)\.lora_(\d)", r"\1.\2.\3"),
-    (r"(planning_head\.encoder\.self_attn\.)lora_(to_(?:q|k|v|out))", r"\1\2"),
-    (r"(planning_head\.encoder\.)lora_(linear[12])", r"\1\2"),
-    (rf"({_LAYER}attentions\.0\.(?:sampling_offsets|attention_weights|value_proj))_lora", r"\1"),
-    (rf"({_LAYER}attentions\.0\.output_proj)_lora\.lora_(\d)", r"\1.\2"),
-    (rf"({_LAYER}ffns\.0\.)lora_layers\.lora_0\.lora_0", r"\1layers.0.0"),
-    (rf"({_LAYER}ffns\.0\.)lora_layers\.lora_1", r"\1layers.1"),
-)
 
 
 def is_lora(name: str) -> bool:
@@ -69,12 +57,21 @@ def merge_lora(plain: dict[str, Tensor], updates: dict[str, tuple[Tensor, Tensor
     return merged
 
 
+def to_published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return adapters under published names; `state` has keys `<layer>.lora.A` and `.B`, others are left out.
+
+    Raises:
+        CheckpointError: the published planner has no adapter at some layer.
+    """
+    named = {}
+    for key, value in state.items():
+        layer, _, which = key.rpartition(".lora.")
+        if layer:
+            for name, part in zip(adapter_names(layer), value, strict=True):
+                named[f"{name}.{which}.weight"] = part.contiguous()
+    return named
+
+
 def _weight_name(name: str) -> str:
-    stem = re.sub(r"\.[AB]\.weight$", "", name)
-    for pattern, target in _RULES:
-        match = re.fullmatch(pattern, stem)
-        if match and stem != name:
-            return match.expand(target) + ".weight"
-    raise CheckpointError(
-        f"the low-rank tensor {name} belongs to no part of the published planner: check the checkpoint"
-    )
+    """Return the name of the weight that a half of an update, `<adapter>.A.weight` or B, belongs to."""
+    return adapted_layer(re.sub(r"\.[AB]\.weight$", "", name)) + ".weight"

@@ -10,10 +10,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from algengine.checkpoints.lora import to_published
 from algengine.engine.weights import FORMAT, VERSION, WEIGHTS_NAME
 from algengine.planners.vadv2 import VADv2
 from algengine.post_training.lora import CHILD, merge
-from algengine.post_training.lora_names import to_published
 from simengine.files.atomic import write_atomically
 
 ADAPTERS_NAME = "lora.pth"
