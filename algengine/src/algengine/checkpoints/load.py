@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 
 from torch import Tensor
@@ -20,15 +19,7 @@ def read_original(path: Path) -> dict[str, Tensor]:
         CheckpointError: the file is missing, broken, holds objects instead of tensors and plain values, or holds
             another model.
     """
-    try:
-        state = load_checkpoint(Path(path))["state_dict"]
-    except CheckpointError as error:
-        if isinstance(error.__cause__, pickle.UnpicklingError):
-            raise CheckpointError(
-                f"the checkpoint {path} holds pickled objects, which could run code, expected tensors and plain values "
-                "only: save its state_dict alone where you trust it"
-            ) from error
-        raise
+    state = load_checkpoint(Path(path))["state_dict"]
     if not is_original(state):
         raise CheckpointError(
             f"the checkpoint {path} is not of the published planner, expected names like planning_head.vocab: "

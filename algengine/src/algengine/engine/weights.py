@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,11 @@ FORMAT = "algengine.weights"
 VERSION = 1
 WEIGHTS_NAME = "weights.pth"
 _TRAINING_ONLY = ("bev_head.",)
+_MAGIC = (b"PK\x03\x04", b"\x80")
+"""Begin of what torch saves: an archive, or a pickle in its old format."""
+_UNREADABLE = (
+    RuntimeError, OSError, EOFError, ValueError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile
+)  # fmt: skip
 _FULL_PRECISION = ("head.vocabulary", "running_mean", "running_var", "num_batches_tracked")
 
 
@@ -47,7 +53,7 @@ def load_checkpoint(path: Path) -> dict:
     """Return the contents of any torch file that holds tensors and plain values only.
 
     Raises:
-        CheckpointError: the file is missing, truncated, or holds objects.
+        CheckpointError: the file is missing, damaged, of another kind, or holds objects.
     """
     if not Path(path).is_file():
         raise CheckpointError(
@@ -55,17 +61,8 @@ def load_checkpoint(path: Path) -> dict:
         )
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (
-        RuntimeError,
-        OSError,
-        EOFError,
-        ValueError,
-        KeyError,
-        pickle.UnpicklingError,
-        zipfile.BadZipFile,
-    ) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(f"the checkpoint {path} cannot be read ({reason}): export it again") from error
+    except _UNREADABLE as error:
+        raise CheckpointError(_why_not(Path(path), error)) from error
     if not isinstance(content, dict) or not isinstance(content.get("state_dict"), dict):
         raise CheckpointError(f"the checkpoint {path} holds no state_dict, expected weights of a planner")
     return content
@@ -125,6 +122,23 @@ def build_planner(model: dict, state_dict: dict[str, torch.Tensor] | None = None
                 "use the config that they were trained with"
             ) from error
     return planner.eval()
+
+
+def _why_not(path: Path, error: Exception) -> str:
+    """Return what is wrong with a file that torch cannot load."""
+    if found := re.search(r"Unsupported (?:global: GLOBAL|class) (\S+)", str(error)):
+        return (
+            f"the checkpoint {path} holds a Python object ({found[1]}), which could run code, expected tensors and "
+            "plain values only: save its state_dict alone where you trust it"
+        )
+    with path.open("rb") as file:
+        if not file.read(4).startswith(_MAGIC):
+            return f"{path} is no checkpoint, expected a .pth file of `algengine export` or a training: check the path"
+    reason = "" if isinstance(error, pickle.UnpicklingError) else " ".join(str(error).split(". ")[0].split())
+    return (
+        f"the checkpoint {path} cannot be read ({reason or type(error).__name__}), expected a complete one: "
+        "copy or export it again"
+    )
 
 
 def _narrow(name: str, value: torch.Tensor) -> torch.Tensor:
