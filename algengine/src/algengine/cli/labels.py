@@ -1,4 +1,4 @@
-"""Draw label rasters beside recordings, for the auxiliary head."""
+"""Draw labels beside recordings: rasters for the auxiliary head, elements of the map for the map head."""
 
 from __future__ import annotations
 
@@ -15,6 +15,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("recordings", type=Path, help="run folder with observations/ and records/")
     parser.add_argument("scenarios", type=Path, help="folder of the split that was recorded")
+    parser.add_argument(
+        "--grid",
+        type=float,
+        nargs=5,
+        metavar=("X_LOW", "X_HIGH", "Y_LOW", "Y_HIGH", "CELL"),
+        default=(-12.8, 57.6, -25.6, 25.6, 0.8),
+        help="where cells lie in the ego frame [m]; default: %(default)s",
+    )
     parser.add_argument("--workers", type=int, default=1, help="processes")
 
 
@@ -24,14 +32,18 @@ def execute(arguments: argparse.Namespace) -> int:
 
     from rich.progress import track
 
+    from algengine.datasets.bev_labels import LabelGrid
     from algengine.datasets.draw import draw_recording, recorded_tokens
     from simengine.scenario.splits import load_index
 
     handles = {handle.token: handle for handle in load_index(arguments.scenarios)}
-    jobs = [(arguments.recordings, handles[t]) for t in recorded_tokens(arguments.recordings) if t in handles]
+    x_low, x_high, y_low, y_high, cell = arguments.grid
+    grid = LabelGrid((x_low, x_high), (y_low, y_high), cell)
+    tokens = [token for token in recorded_tokens(arguments.recordings) if token in handles]
+    jobs = [(arguments.recordings, handles[token], grid) for token in tokens]
     with ProcessPoolExecutor(arguments.workers) as pool:
         done = pool.map(draw_recording, *zip(*jobs, strict=True)) if jobs else ()
         for _ in track(done, description="labels", total=len(jobs)):
             pass
-    print(f"{len(jobs)} label files in {arguments.recordings / 'labels'}")
+    print(f"{len(jobs)} label files in {arguments.recordings / 'labels'}, those of maps beside it")
     return 0

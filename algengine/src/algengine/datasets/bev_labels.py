@@ -13,6 +13,7 @@ import numpy as np
 import shapely
 from scipy.spatial import cKDTree
 
+from algengine.datasets.map_shapes import drivable_shape, union
 from algengine.errors import RecordingError
 from simengine.datatypes.agents import AgentTracks, AgentType
 from simengine.datatypes.lights import LightState, TrafficLights
@@ -83,13 +84,9 @@ class MapRaster:
     """Answers which points of the plane lie on which map element."""
 
     def __init__(self, vector_map: VectorMap) -> None:
-        drivable = [
-            a.polygon for a in vector_map.areas_of(AreaKind.DRIVABLE, AreaKind.INTERSECTION, AreaKind.CARPARK)
-        ]
-        drivable += [block.polygon for block in vector_map.roadblocks.values()]
-        drivable += [lane.polygon for lane in vector_map.lanes.values()]
-        self._drivable = _union(drivable)
-        self._crosswalk = _union([a.polygon for a in vector_map.areas_of(AreaKind.CROSSWALK)])
+        self._drivable = drivable_shape(vector_map)
+        self._crosswalk = union([a.polygon for a in vector_map.areas_of(AreaKind.CROSSWALK)])
+        shapely.prepare([self._drivable, self._crosswalk])
         lines = [lane.centerline for lane in vector_map.lanes.values() if len(lane.centerline) > 1]
         points = (
             np.concatenate([polyline.resample(line, 0.5) for line in lines]) if lines else np.zeros((0, 2))
@@ -190,12 +187,6 @@ def shift_labels(labels: np.ndarray, shift: np.ndarray, grid: LabelGrid) -> np.n
     index, inside = grid.cell_of(points_to_parent(shift, grid.centers()))
     flat = labels.reshape(*labels.shape[:2], -1)[..., index]
     return np.where(inside, flat, UNKNOWN).astype(np.uint8).reshape(labels.shape)
-
-
-def _union(rings: list[np.ndarray]) -> shapely.Geometry:
-    shape = shapely.union_all([shapely.Polygon(ring).buffer(0) for ring in rings if len(ring) >= 3])
-    shapely.prepare(shape)
-    return shape
 
 
 def _near(agents: AgentTracks, frame: int, ego: np.ndarray, reach: float) -> np.ndarray:

@@ -1,10 +1,12 @@
-"""Draws the labels of one recorded rollout from its record and its scenario."""
+"""Draws the labels of one recorded rollout from its record and its scenario: rasters, and elements of the map."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from algengine.datasets.bev_labels import LabelGrid, MapRaster, draw_labels, labels_path, save_labels
+from algengine.datasets.map_label_files import map_labels_path, save_map_labels
+from algengine.datasets.map_labels import MapElements
 from simengine.datatypes.record_io import load_record
 from simengine.scenario.splits import ScenarioHandle
 
@@ -16,7 +18,7 @@ def recorded_tokens(run: Path) -> list[str]:
 
 
 def draw_recording(run: Path, handle: ScenarioHandle, grid: LabelGrid | None = None) -> Path:
-    """Write the labels of one rollout and return their path.
+    """Write the labels of one rollout and return the path of its rasters; map labels lie beside, see there.
 
     Args:
         run: folder with `observations/` and `records/`.
@@ -24,6 +26,10 @@ def draw_recording(run: Path, handle: ScenarioHandle, grid: LabelGrid | None = N
         grid: layout of the labels, None for the default.
     """
     record = load_record(run / "records" / f"{handle.token}.npz")
-    path = labels_path(run / "observations" / f"{handle.token}.npz")
-    save_labels(draw_labels(record, MapRaster(handle.load().map), grid or LabelGrid()), path)
-    return path
+    recording = run / "observations" / f"{handle.token}.npz"
+    vector_map, grid = handle.load().map, grid or LabelGrid()
+    save_labels(draw_labels(record, MapRaster(vector_map), grid), labels_path(recording))
+    elements = MapElements(vector_map, grid)
+    frames = [elements.draw(record.ego_states[frame, :3]) for frame in record.decision_frames]
+    save_map_labels(frames, grid, map_labels_path(recording))
+    return labels_path(recording)
