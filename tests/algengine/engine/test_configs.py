@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from algengine import registry
+from algengine.cli.main import main
 from algengine.engine.configs import config_folders, config_names, find_config, load_config
+from algengine.post_training.config import read_config
 from simengine.errors import ConfigError
 
 pytestmark = pytest.mark.mm
@@ -83,9 +85,48 @@ def test_overrides_apply_and_unknown_keys_are_errors(tmp_path):
     assert load_config("worldengine/e2e_vadv2_50pct", ["model.compat=True"]).model.compat is True
     with pytest.raises(ConfigError, match="existing key"):
         load_config("vadv2_demo", ["train_cfg.epochs=3"])
-    with pytest.raises(ConfigError, match="expected a path or one of .*worldengine/e2e_vadv2_50pct"):
-        find_config("vadv3")
+
+
+@pytest.mark.parametrize("verb", [["train"], ["post-train", "--checkpoint", "none.pth"]])
+def test_a_wrong_name_lists_what_there_is_one_a_line(verb, capsys):
+    assert main([verb[0], "NOT_A_CONFIG", *verb[1:]]) == 1
+    first, *listed = capsys.readouterr().err.splitlines()
+    assert first.endswith(
+        "there is no config 'NOT_A_CONFIG', expected the path of a .py file or one of these names:"
+    )
+    assert listed == [f"  {name}" for name in config_names()]
+    assert {"vadv2_demo", "post_training/e2e_vadv2_50pct_rlft_rare_log", *FULL_SIZE} <= set(config_names())
+    assert not any("/_" in name for name in config_names())
+    assert all(find_config(name).is_file() for name in config_names())
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("a = b\n", "NameError"),
+        ("a = (\n", "SyntaxError"),
+        ("a = ''.nothing\n", "AttributeError"),
+    ],
+)
+def test_broken_configs_are_one_sentence(content, said, tmp_path):
     broken = tmp_path / "broken.py"
-    broken.write_text("a = b\n")
-    with pytest.raises(ConfigError, match="cannot be read"):
+    broken.write_text(content)
+    with pytest.raises(ConfigError, match=f"broken.py cannot be read .*{said}") as caught:
         load_config(str(broken))
+    assert "\n" not in str(caught.value)
+    other = tmp_path / "README.md"
+    other.write_text(content)
+    with pytest.raises(ConfigError, match=r"README.md is no config, expected a .py file"):
+        load_config(str(other))
+
+
+def test_recipes_and_planners_are_told_apart(capsys, tmp_path):
+    recipe = "post_training/e2e_vadv2_50pct_rlft_rare_log"
+    for words in (["train", recipe, "--work-dir", str(tmp_path)], ["weights", recipe, "none.pth"]):
+        assert main(words) == 1
+        assert "describes no planner (it has no model.type)" in capsys.readouterr().err
+    assert main(["data", "check", recipe]) == 1
+    assert "names no data sets" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ConfigError, match="expected a recipe such as post_training/"):
+        read_config(load_config("vadv2_demo"))

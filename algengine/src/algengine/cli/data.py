@@ -38,11 +38,16 @@ def execute(arguments: argparse.Namespace) -> int:
 
     from algengine.datasets.openscene.check import DataCheck
     from algengine.engine.configs import load_config
+    from simengine.errors import ConfigError
 
     is_root = Path(arguments.target).is_dir()
     config = load_config(arguments.config if is_root else arguments.target, arguments.cfg_options)
     check = DataCheck(arguments.target if is_root else None, arguments.examples)
     rows = check.config(config.to_dict())
+    if not rows:
+        raise ConfigError(
+            f"the config {arguments.target} names no data sets, expected the config of a planner such as {FULL_CONFIG}"
+        )
     table = Table(title=f"Data of {arguments.config if is_root else arguments.target}", title_justify="left")
     for heading in ("set", "what"):
         table.add_column(heading)

@@ -110,14 +110,14 @@ def execute(arguments: argparse.Namespace) -> int:
 def _load(arguments: argparse.Namespace) -> tuple:
     """Planner, samples, scorer and what choices depend on."""
     from algengine.datasets.openscene.places import located
-    from algengine.engine.configs import load_config
+    from algengine.engine.configs import load_planner_config
     from algengine.evaluation.samples import Sources, configured_cache, evaluation_set
     from algengine.evaluation.scoring import make_scorer
     from algengine.post_training.base import load_base
     from algengine.serving.load import shipped_weights
     from simengine.scenario.splits import file_sha256
 
-    config = load_config(arguments.config, arguments.cfg_options)
+    config = load_planner_config(arguments.config, arguments.cfg_options)
     path = arguments.checkpoint
     weights = located(path) if path else shipped_weights(Path(arguments.config).stem)
     base = load_base(weights, arguments.config)

@@ -23,13 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Export and print the size."""
     from algengine import __version__
-    from algengine.engine.configs import load_config
+    from algengine.engine.configs import load_planner_config
     from algengine.engine.weights import WEIGHTS_NAME, export_weights
 
-    config = load_config(arguments.config, arguments.cfg_options)
-    checkpoint = arguments.checkpoint
-    if checkpoint.name == "last_checkpoint" and checkpoint.is_file():
-        checkpoint = Path(checkpoint.read_text().strip())
+    config = load_planner_config(arguments.config, arguments.cfg_options)
+    checkpoint = named_checkpoint(arguments.checkpoint)
     metadata = {
         "cameras": list(config.train_dataloader.dataset.cameras),
         "config": Path(arguments.config).stem,
@@ -43,6 +41,11 @@ def execute(arguments: argparse.Namespace) -> int:
         (arguments.output / "train.log").write_text(_portable(logs[-1].read_text()))
     print(f"{arguments.output / WEIGHTS_NAME}: {size / 1e6:.2f} MB")
     return 0
+
+
+def named_checkpoint(path: Path) -> Path:
+    """Return the checkpoint that the file `last_checkpoint` of a work dir names; any other path as it is."""
+    return Path(path.read_text().strip()) if path.name == "last_checkpoint" and path.is_file() else path
 
 
 def _portable(log: str) -> str:

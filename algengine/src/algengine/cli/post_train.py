@@ -15,7 +15,12 @@ EXAMPLE = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add = parser.add_argument
-    add("config", nargs="?", help="path of a recipe, or the name of a shipped one (post_training/...)")
+    add(
+        "config",
+        nargs="?",
+        help="path of a recipe, or the name of a shipped one: post_training/NAME, its path in configs/alg without .py; "
+        "a wrong name lists all",
+    )
     add(
         "--checkpoint", type=Path, required=True, help="planner to start from: weights or training checkpoint"
     )
@@ -37,14 +42,14 @@ def execute(arguments: argparse.Namespace) -> int:
     from algengine.post_training.train import SUMMARY_NAME, post_train
     from simengine.errors import ConfigError
 
+    if arguments.config is None and arguments.vocabulary is None:
+        raise ConfigError("there is no config, expected the recipe to train: algengine post-train CONFIG ...")
+    config = read_config(load_config(arguments.config, arguments.cfg_options)) if arguments.config else None
     base = load_base(arguments.checkpoint, arguments.base_config)
     if arguments.vocabulary is not None:
         save_vocabulary(base.vocabulary.plans.astype("float32"), arguments.vocabulary)
         print(f"{arguments.vocabulary}: {base.vocabulary.size} plans")
         return 0
-    if arguments.config is None:
-        raise ConfigError("there is no config, expected the recipe to train: algengine post-train CONFIG ...")
-    config = read_config(load_config(arguments.config, arguments.cfg_options))
     folder = arguments.work_dir or work_dir(Path(arguments.config).stem)
     with _Bar() as bar:
         weights = post_train(config, base, folder, choose_device(arguments.device), bar.show)

@@ -15,7 +15,10 @@ EXAMPLE = """example:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("config", help="path of a config, or the name of a shipped one")
+    parser.add_argument(
+        "config",
+        help="path of a config, or name of a shipped one: its path in configs/alg without .py; a wrong name lists all",
+    )
     parser.add_argument("--work-dir", type=Path, help="default: experiments/<config name>")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument(
@@ -33,10 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Train and print where the checkpoint is."""
-    from algengine.engine.configs import load_config
+    from algengine.engine.configs import load_planner_config
     from algengine.engine.train import train
 
-    config = load_config(arguments.config, arguments.cfg_options)
+    config = load_planner_config(arguments.config, arguments.cfg_options)
     work_dir = arguments.work_dir or Path("experiments") / Path(arguments.config).stem
     last = train(config, work_dir, arguments.device, arguments.resume, arguments.launcher)
     if os.environ.get("RANK", "0") == "0":

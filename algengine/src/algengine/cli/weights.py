@@ -13,16 +13,16 @@ EXAMPLE = """example:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("config", help="path of a config, or the name of a shipped one")
+    parser.add_argument("config", help="path of the planner's config, or the name of a shipped one")
     parser.add_argument("checkpoint", type=Path, help="a checkpoint of the original's training")
 
 
 def execute(arguments: argparse.Namespace) -> int:
     """Load the checkpoint and print what became of it."""
     from algengine.checkpoints.load import load_original
-    from algengine.engine.configs import load_config
+    from algengine.engine.configs import load_planner_config
     from algengine.engine.weights import build_planner
 
-    planner = build_planner(load_config(arguments.config).model.to_dict())
+    planner = build_planner(load_planner_config(arguments.config).model.to_dict())
     print(load_original(planner, arguments.checkpoint).summary())
     return 0

@@ -10,6 +10,7 @@ from mmengine.config import Config
 
 from simengine.errors import ConfigError
 
+_BROKEN = (SyntaxError, NameError, KeyError, TypeError, ValueError, AttributeError, OSError)
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -30,13 +31,19 @@ def find_config(name: str) -> Path:
         candidate = folder / f"{name.removesuffix('.py')}.py"
         if candidate.is_file():
             return candidate
-    raise ConfigError(f"there is no config {name!r}, expected a path or one of {', '.join(config_names())}")
+    known = "".join(f"\n  {known}" for known in config_names())
+    raise ConfigError(
+        f"there is no config {name!r}, expected the path of a .py file or one of these names:{known}"
+    )
 
 
 def config_names() -> list[str]:
-    """Return the names of all configs that can be run, without `.py`; those in `_base_` are only parts."""
+    """Return the names of all configs that can be run, without `.py`; what begins with `_` is only a part."""
     found = {path.relative_to(folder) for folder in config_folders() for path in folder.rglob("*.py")}
-    return sorted(path.with_suffix("").as_posix() for path in found if "_base_" not in path.parts)
+    names = [path for path in found if not any(part.startswith("_") for part in path.parts)]
+    return [
+        path.with_suffix("").as_posix() for path in sorted(names, key=lambda path: (len(path.parts), path))
+    ]
 
 
 def load_config(name: str, options: Sequence[str] = ()) -> Config:
@@ -46,11 +53,14 @@ def load_config(name: str, options: Sequence[str] = ()) -> Config:
         ConfigError: the file is missing or broken, or an override names a key that does not exist.
     """
     path = find_config(name)
+    if path.suffix != ".py":
+        raise ConfigError(f"{path} is no config, expected a .py file such as those in configs/alg")
     try:
         config = Config.fromfile(path)
-    except (SyntaxError, NameError, KeyError, TypeError, OSError) as error:
+    except _BROKEN as error:
+        reason = " ".join(str(error).split())
         raise ConfigError(
-            f"the config {path} cannot be read ({type(error).__name__}: {error}): fix that line"
+            f"the config {path} cannot be read ({type(error).__name__}: {reason}): fix that line"
         ) from error
     overrides = {}
     for option in options:
@@ -61,6 +71,21 @@ def load_config(name: str, options: Sequence[str] = ()) -> Config:
             )
         overrides[key] = _parse(value)
     config.merge_from_dict(overrides)
+    return config
+
+
+def load_planner_config(name: str, options: Sequence[str] = ()) -> Config:
+    """Return a config of a planner and its training, see `load_config`.
+
+    Raises:
+        ConfigError: as there, or it is of something else, such as a recipe of post-training.
+    """
+    config = load_config(name, options)
+    if "type" not in config.get("model", {}):
+        raise ConfigError(
+            f"the config {name} describes no planner (it has no model.type), expected one such as vadv2_demo: recipes "
+            "of post_training/ are for `algengine post-train`"
+        )
     return config
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from algengine.engine.configs import load_config
+from algengine.engine.configs import load_planner_config
 from algengine.engine.weights import FORMAT, build_planner, load_checkpoint, load_weights
 from algengine.errors import CheckpointError
 from algengine.planners.vadv2 import VADv2
@@ -60,7 +60,7 @@ def load_base(checkpoint: Path, config: str | None = None) -> BasePlanner:
         raise CheckpointError(
             f"{checkpoint} is a training checkpoint, expected its config too: give --base-config"
         )
-    loaded = load_config(config)
+    loaded = load_planner_config(config)
     state = {k: v.float() if v.is_floating_point() else v for k, v in content["state_dict"].items()}
     state = {k: v for k, v in state.items() if not k.startswith(_TRAINING_ONLY)}
     cameras = tuple(loaded.train_dataloader.dataset.cameras)

@@ -108,7 +108,8 @@ def read_config(config: Config) -> PostTrainingConfig:
     plain = config.to_dict()
     if "data" not in plain:
         raise ConfigError(
-            "the config has no data=dict(...), expected a recipe: see configs/alg/post_training"
+            "the config has no data=dict(...), expected a recipe such as post_training/e2e_vadv2_50pct_rlft_rare_log: "
+            "planners are trained with `algengine train`"
         )
     objective = dict(plain.get("objective", {}))
     kind = objective.pop("type", "expectation")

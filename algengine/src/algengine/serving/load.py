@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from algengine.engine.configs import load_config
+from algengine.engine.configs import load_planner_config
 from algengine.engine.train import choose_device
 from algengine.engine.weights import FORMAT, WEIGHTS_NAME, build_planner, load_checkpoint, load_weights
 from algengine.errors import CheckpointError
@@ -74,7 +74,7 @@ def load_planner(
         network = build_planner(weights.model, weights.state_dict)
         cameras = weights.metadata.get("cameras", ())
     elif config:
-        loaded = load_config(config)
+        loaded = load_planner_config(config)
         network = build_planner(loaded.model.to_dict(), content["state_dict"])
         cameras = loaded.train_dataloader.dataset.cameras
     else:
