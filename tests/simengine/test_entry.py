@@ -12,9 +12,11 @@ from simengine.entry import run_command
 from simengine.files.atomic import write_atomically
 
 
-def run(execute) -> int:
+def run(execute, resume: str | None = None) -> int:
     verb = ModuleType("verb", "Do something.")
     verb.EXAMPLE = ""
+    if resume is not None:
+        verb.RESUME = resume
     verb.add_arguments = lambda parser: None
     verb.execute = lambda arguments: execute()
     return run_command("prog", "Prog.", "0", {"verb": verb}, ["verb"])
@@ -47,3 +49,15 @@ def test_an_error_without_a_file_is_a_bug():
 
     with pytest.raises(OSError, match="sockets"):
         run(fail)
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [(None, "interrupted\n"), ("run it again to resume", "interrupted; run it again to resume\n")],
+)
+def test_ctrl_c_promises_to_resume_only_where_the_verb_can(how, said, capsys: pytest.CaptureFixture):
+    def stop() -> int:
+        raise KeyboardInterrupt
+
+    assert run(stop, how) == 130
+    assert capsys.readouterr().err == f"prog verb: {said}"

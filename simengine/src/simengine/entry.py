@@ -12,7 +12,10 @@ from simengine.errors import SimEngineError
 
 
 class Command(Protocol):
-    """A module that is one verb; the first line of its docstring is its summary."""
+    """A module that is one verb; the first line of its docstring is its summary.
+
+    A verb that can go on where Ctrl-C stopped it says how in its constant `RESUME`.
+    """
 
     __doc__: str
     EXAMPLE: str
@@ -60,5 +63,6 @@ def run_command(
         )
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write(f"{prog} {arguments.command}: interrupted; run it again to resume\n")
+        how = getattr(commands[arguments.command], "RESUME", "")
+        sys.stderr.write(f"{prog} {arguments.command}: interrupted{how and '; ' + how}\n")
         return 130

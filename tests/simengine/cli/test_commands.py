@@ -42,6 +42,20 @@ def test_every_command_has_help_with_an_example(command, capsys):
     assert "example" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("number", [0, -1])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["generate", "demo", "out", "--workers"],
+        ["generate", "demo", "out", "--num-scenarios"],
+        ["convert", "--nuplan-db-path", "logs", "--out-dir", "out", "--workers"],
+    ],
+)
+def test_numbers_below_one_are_refused_before_anything_is_written(words, number, tmp_path, capsys):
+    assert f"{number}" in fails(capsys, *words, str(number))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_native_split_is_converted_run_and_reported(tmp_path, capsys):
     write_split([make_scenario()], tmp_path / "source")
     assert main(["convert", "source", "splits/mine"]) == 0
@@ -118,7 +132,7 @@ def test_existing_destinations_are_not_replaced_silently(tmp_path, capsys):
             ("run", "num_scenarios=x"),
             "num_scenarios=x: Value 'x' of type 'str' could not be converted to Integer",
         ),
-        (("generate", "demo", "out", "--num-scenarios", "0"), "num-scenarios"),
+        (("generate", "demo", "out", "--num-scenarios", "0"), "change the number of scenarios"),
     ],
 )
 def test_things_that_do_not_exist(tmp_path, capsys, argv, words):

@@ -18,6 +18,7 @@ EXAMPLE = """examples:
   algengine cache SPLIT_DIR plans.npy OUT --workers 16 --export-pkl pdm_8192_gt_cache_navtrain.pkl
   algengine cache - plans.npy OUT --import-pkl pdm_8192_gt_cache_navtest.pkl   # no scenarios needed
   algengine cache - plans.npy OUT --verify"""
+RESUME = "run it again to resume"
 NO_SPLIT = "-"
 
 

@@ -20,6 +20,7 @@ EXAMPLE = """examples:
   algengine evaluate CONFIG CHECKPOINT --split navtrain.yaml --cache CACHE --chunks 10    # run again to go on
   algengine compare A.csv B.csv                                                            # two such tables
 """
+RESUME = "run it again to resume"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -34,8 +34,11 @@ def execute(arguments: argparse.Namespace) -> int:
 
     from algengine.datasets.bev_labels import LabelGrid
     from algengine.datasets.draw import draw_recording, recorded_tokens
+    from simengine.errors import ConfigError
     from simengine.scenario.splits import load_index
 
+    if arguments.workers < 1:
+        raise ConfigError(f"--workers is {arguments.workers}, expected at least 1")
     handles = {handle.token: handle for handle in load_index(arguments.scenarios)}
     x_low, x_high, y_low, y_high, cell = arguments.grid
     grid = LabelGrid((x_low, x_high), (y_low, y_high), cell)

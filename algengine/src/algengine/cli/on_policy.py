@@ -11,6 +11,7 @@ EXAMPLE = """examples:
   algengine on-policy --rounds 60 --scenes 32 --threads 16 split=rare_train num_scenarios=256 render.backend=auto
   simengine run model_name=experiments/on_policy bridge.in_process=algengine.post_training.load:load_post_trained
 """
+RESUME = "run it again to resume"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,6 +10,7 @@ EXAMPLE = """examples:
   algengine post-train post_training/e2e_vadv2_50pct_rlft_rare_log --checkpoint weights.pth --work-dir out
   algengine post-train my_recipe.py --checkpoint weights.pth --cfg-options schedule.steps=300
 """
+RESUME = "run it again to resume"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

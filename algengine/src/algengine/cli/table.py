@@ -11,6 +11,7 @@ EXAMPLE = """examples:
   algengine table --scenarios 144 --test-scenarios 144 --jobs 4 --workers 4 --backend auto
   algengine table --rows rare_log,rare_rollout --seeds 1 --plan
 """
+RESUME = "run it again to resume"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

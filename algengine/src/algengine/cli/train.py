@@ -11,6 +11,7 @@ EXAMPLE = """example:
   algengine train vadv2_demo --work-dir experiments/vadv2_demo --resume
   algengine train vadv2_demo --device cpu --cfg-options train_cfg.max_epochs=1 train_dataloader.batch_size=2
 """
+RESUME = "run it again with --resume to go on from the last checkpoint"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

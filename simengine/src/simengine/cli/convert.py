@@ -13,6 +13,7 @@ EXAMPLE = """examples:
   simengine convert logs/nuscenes data/sim_engine/scenarios/original/nuscenes
   simengine convert all_scenarios.pkl data/sim_engine/scenarios/original/navtest_failures
   simengine convert nuplan-v1.1/splits/mini out --nuplan-map-root maps --navsim-filters navtest.yaml"""
+RESUME = "run it again; a conversion of nuPlan logs goes on from what is done"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

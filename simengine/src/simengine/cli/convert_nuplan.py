@@ -116,6 +116,8 @@ def execute_nuplan(arguments: argparse.Namespace) -> ConversionReport:
         map_margin=arguments.map_margin,
     )
     workers = max((os.cpu_count() or 2) - 1, 1) if arguments.workers is None else arguments.workers
+    if workers < 1:
+        raise ConfigError(f"--workers is {workers}, expected at least 1")
     return convert_nuplan(options, target, overwrite=arguments.overwrite, workers=workers)
 
 

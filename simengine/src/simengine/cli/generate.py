@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from simengine.cli.progress import make_progress
+from simengine.errors import ConfigError
 from simengine.world.splits import BUILTIN_SPLITS, builtin_handles, write_split
 
 EXAMPLE = """example:
@@ -22,11 +23,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--num-scenarios", type=int, default=None, help="how many; any number except for demo"
     )
-    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: all cores)")
+    parser.add_argument(
+        "--workers", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)"
+    )
 
 
 def execute(arguments: argparse.Namespace) -> int:
     """Generate and say how many."""
+    if arguments.workers < 1:
+        raise ConfigError(f"--workers is {arguments.workers}, expected at least 1")
     total = len(builtin_handles(arguments.split, arguments.num_scenarios))
     with make_progress(Console(stderr=True)) as progress:
         task = progress.add_task(arguments.split, total=total)

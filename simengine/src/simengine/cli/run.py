@@ -42,6 +42,8 @@ EXAMPLE = """examples:
   simengine run --config-name default_runner agent_policy=trajectory_policy with_render_manager=false
   simengine run --show                      # print the resolved configuration and stop"""
 
+RESUME = "run it again to resume"
+
 # Keys that change how a run is carried out but not what comes out of it.
 _IRRELEVANT_TO_RESULTS = (
     "num_scenarios", "output_dir", "data_output_dir", "worker", "num_workers", "gpus_per_worker",

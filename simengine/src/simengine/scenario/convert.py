@@ -83,7 +83,7 @@ def check_target(target: Path, overwrite: bool) -> None:
         return
     if not overwrite:
         raise ScenarioFormatError(
-            f"{target} exists, expected a new name: choose another or pass overwrite=true"
+            f"{target} exists, expected a new name: choose another, or replace it with --overwrite"
         )
     if not (target / INDEX_NAME).is_file():
         raise ScenarioFormatError(
