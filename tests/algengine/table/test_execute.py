@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from algengine.table.code import code_digest, code_folders, warning
 from algengine.table.execute import is_done, run_stages
 from algengine.table.stage import OUT, Stage
 from simengine.errors import ConfigError, SimEngineError
@@ -111,6 +112,43 @@ run_stages([], Path({str(tmp_path)!r}))
     with pytest.raises(SimEngineError, match="another process") as caught:
         run_stages([Script("nested", (nested,))], tmp_path)
     assert not isinstance(caught.value, ConfigError)
+
+
+def test_finished_stages_of_other_code_are_kept_and_told_of_in_one_line(tmp_path):
+    stages = diamond()
+    run_stages(stages, tmp_path)
+    assert warning(stages, tmp_path, code_digest()) == ""
+    assert "4 of 4 finished stages" in warning(stages, tmp_path, "other")
+    marker = tmp_path / stages[1].marker
+    marker.write_text('{"name": "left"}')  # as it was before markers knew
+    line = warning(stages, tmp_path, code_digest())
+    assert line.startswith(
+        "1 of 4 finished stages were made by other code than this and are kept (left, ...)"
+    )
+    assert "--work-dir" in line
+    assert "\n" not in line
+    marker.unlink()
+    assert warning(stages, tmp_path, code_digest()) == ""
+
+
+def test_the_digest_is_of_all_source_and_configs(tmp_path):
+    names = {
+        f"{p.relative_to(f)}" for f in code_folders() for p in f.rglob("*") if p.suffix in (".py", ".yaml")
+    }
+    assert {"sim/loop.py", "post_training/train.py"} <= names
+    assert any(name.endswith("post_training/e2e_vadv2_50pct_rlft_rare_log.py") for name in names)
+    source = tmp_path / "a.py"
+    seen = [code_digest([tmp_path])]
+    for change in (
+        lambda: source.write_text("a"),
+        lambda: source.write_text("b"),
+        lambda: source.rename(tmp_path / "b.py"),
+    ):
+        change()
+        seen.append(code_digest([tmp_path]))
+    (tmp_path / "notes.txt").write_text("no source")
+    assert code_digest([tmp_path]) == seen[-1]
+    assert len(set(seen)) == 4
 
 
 _DRIVER = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 
 EXAMPLE = """examples:
@@ -41,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Make what is missing and print the table."""
     from algengine.serving.load import shipped_weights
+    from algengine.table.code import code_digest, warning
     from algengine.table.execute import is_done
     from algengine.table.make import make_table
     from algengine.table.options import TableOptions
@@ -61,20 +63,21 @@ def execute(arguments: argparse.Namespace) -> int:
         image_size=(int(width), int(height)),
         **{name: getattr(arguments, name) for name in plain},
     )
-    root = arguments.work_dir
+    root, stages = arguments.work_dir, make_plan(options).stages
+    if note := warning(stages, root, code_digest()):
+        print(f"warning: {note}", file=sys.stderr)
     if arguments.plan:
-        for stage in make_plan(options).stages:
+        for stage in stages:
             print(
                 f"{'done' if is_done(stage, root) else 'open'}  {stage.label}  {' '.join(stage.command()[2:])}"
             )
         return 0
-    total = len(make_plan(options).stages)
     finished: list[str] = []
 
     def show(stage: object, what: str) -> None:
         if what in ("kept", "done"):
             finished.append(stage.name)
-        print(f"[{len(finished)}/{total}] {what} {stage.name}", flush=True)
+        print(f"[{len(finished)}/{len(stages)}] {what} {stage.name}", flush=True)
 
     files = make_table(options, root, show)
     print(files[0].read_text())

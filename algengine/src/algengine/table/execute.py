@@ -16,8 +16,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+from algengine.table.code import code_digest
 from algengine.table.stage import Stage
 from simengine.errors import ConfigError, SimEngineError
 from simengine.files.atomic import write_atomically
@@ -25,6 +27,22 @@ from simengine.files.atomic import write_atomically
 _DIE_WITH_PARENT = 1
 _POLL = 0.05
 _TAIL = 15
+
+
+@dataclass(frozen=True)
+class _Running:
+    """A command at work.
+
+    Attributes:
+        process: the command.
+        begun: when [s].
+        code: digest of the code it began with.
+    """
+
+    process: subprocess.Popen
+    begun: float
+    code: str
+
 
 Progress = Callable[[Stage, str], None]
 """Called with a stage and `kept`, `begun` or `done`."""
@@ -59,18 +77,18 @@ def run_stages(
                 progress(stage, "kept")
             else:
                 waiting.append(stage)
-        running: dict[Stage, tuple[subprocess.Popen, float]] = {}
+        running: dict[Stage, _Running] = {}
         try:
             while waiting or running:
                 for stage in [s for s in waiting if all((root / n.marker).is_file() for n in s.needs)]:
                     if len(running) < jobs:
                         waiting.remove(stage)
-                        running[stage] = (_start(stage, root, environment or {}), time.monotonic())
+                        running[stage] = _start(stage, root, environment or {})
                         progress(stage, "begun")
                 _collect(running, root, progress)
                 time.sleep(_POLL)
         finally:
-            _stop(process for process, _ in running.values())
+            _stop([one.process for one in running.values()])
 
 
 def is_done(stage: Stage, root: Path) -> bool:
@@ -78,26 +96,28 @@ def is_done(stage: Stage, root: Path) -> bool:
     return (root / stage.marker).is_file()
 
 
-def _collect(running: dict[Stage, tuple[subprocess.Popen, float]], root: Path, progress: Progress) -> None:
-    for stage, (process, begun) in list(running.items()):
-        code = process.poll()
-        if code is None:
+def _collect(running: dict[Stage, _Running], root: Path, progress: Progress) -> None:
+    for stage, one in list(running.items()):
+        status = one.process.poll()
+        if status is None:
             continue
         del running[stage]
-        if code != 0:
+        if status != 0:
             lines = (root / stage.log).read_text(errors="replace").splitlines()[-_TAIL:]
             raise SimEngineError(
-                f"the stage {stage.name} ended with exit code {code}, its last lines ({root / stage.log}):\n"
+                f"the stage {stage.name} ended with exit code {status}, its last lines ({root / stage.log}):\n"
                 + "\n".join(lines)
             )
-        facts = {"name": stage.name, "key": stage.key, "seconds": round(time.monotonic() - begun, 1)}
+        seconds = round(time.monotonic() - one.begun, 1)
+        facts = {"name": stage.name, "key": stage.key, "code": one.code, "seconds": seconds}
         write_atomically(root / stage.marker, (json.dumps(facts) + "\n").encode())
         progress(stage, "done")
 
 
-def _start(stage: Stage, root: Path, environment: Mapping[str, str]) -> subprocess.Popen:
+def _start(stage: Stage, root: Path, environment: Mapping[str, str]) -> _Running:
+    code = code_digest()
     with (root / stage.log).open("wb") as log:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             stage.command(),
             cwd=root,
             env={**os.environ, **environment},
@@ -106,6 +126,7 @@ def _start(stage: Stage, root: Path, environment: Mapping[str, str]) -> subproce
             stderr=subprocess.STDOUT,
             preexec_fn=_dies_with_parent(),  # noqa: PLW1509, this process has one thread
         )
+    return _Running(process, time.monotonic(), code)
 
 
 def _dies_with_parent() -> Callable[[], None] | None:
@@ -116,11 +137,10 @@ def _dies_with_parent() -> Callable[[], None] | None:
     return lambda: library.prctl(_DIE_WITH_PARENT, signal.SIGKILL)
 
 
-def _stop(processes: Iterator[subprocess.Popen]) -> None:
-    left = list(processes)
-    for process in left:
+def _stop(processes: Sequence[subprocess.Popen]) -> None:
+    for process in processes:
         process.terminate()
-    for process in left:
+    for process in processes:
         try:
             process.wait(20.0)
         except subprocess.TimeoutExpired:
