@@ -63,7 +63,7 @@ class MapTruth(BaseDataElement):
 
 @dataclass(frozen=True)
 class MapPrediction:
-    """Map elements that the head found in one frame, best first; no cell belongs to two of them.
+    """Map elements that the head found in one frame, best first; no cell belongs to two of one class.
 
     Attributes:
         labels: (n,) int64, index into `MAP_CLASSES`.

@@ -1,0 +1,51 @@
+"""From masks of many queries to map elements, of which those of one class share no cell.
+
+n elements, S cells.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+MASK_THRESHOLD = 0.5
+MIN_SCORE = 0.1
+MAX_OVERLAP = 0.4
+
+
+def mask_confidence(masks: Tensor) -> Tensor:
+    """Return the mean (n,) of masks (n, S) over the cells that they claim, at most 1; 0 for those that claim none."""
+    claimed = masks > MASK_THRESHOLD
+    total = (masks.clamp(max=1.0) * claimed).sum(-1)
+    return total / claimed.sum(-1).clamp(min=1)
+
+
+def fuse(scores: Tensor, labels: Tensor, masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return which elements stay (m,), best first, their scores (m,) and masks (m, S) bool.
+
+    Scores count times the square of `mask_confidence`. Elements are placed best first; one of which more than
+    `MAX_OVERLAP` is already taken by its own class is dropped, of any other what is taken is cut off. Elements of two
+    classes may share cells, as a crossing and the contour that it crosses do.
+
+    Args:
+        scores: (n,) of the classes.
+        labels: (n,) classes.
+        masks: (n, S), not negative.
+    """
+    scores = scores * mask_confidence(masks).square()
+    order = scores.argsort(descending=True)
+    order = order[: int((scores >= MIN_SCORE).sum())]
+    claimed = (masks[order] > MASK_THRESHOLD).cpu()
+    taken: dict[int, Tensor] = {}
+    kept, placed = [], []
+    for i, (label, mask) in enumerate(zip(labels[order].tolist(), claimed, strict=True)):
+        others = taken.get(label, torch.zeros_like(mask))
+        free = mask & ~others
+        if int(free.sum()) < (1.0 - MAX_OVERLAP) * int(mask.sum()):
+            continue
+        taken[label] = others | mask
+        kept.append(i)
+        placed.append(free)
+    order = order[kept]
+    cut = torch.stack(placed) if placed else claimed[:0]
+    return order, scores[order], cut.to(masks.device)
