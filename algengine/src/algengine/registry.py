@@ -23,7 +23,7 @@ def _child(parent: Registry, *locations: str) -> Registry:
 MODELS = _child(MMDET3D_MODELS, "algengine.models", "algengine.heads", "algengine.planners")
 DATASETS = _child(root.DATASETS, "algengine.datasets.recordings", "algengine.datasets.openscene")
 FUNCTIONS = _child(root.FUNCTIONS, "algengine.datasets.collate")
-METRICS = _child(root.METRICS, "algengine.evaluation.displacement")
+METRICS = _child(root.METRICS, "algengine.evaluation.displacement", "algengine.evaluation.perception")
 HOOKS = _child(root.HOOKS, "algengine.engine.hooks", "algengine.engine.saving")
 LOOPS = _child(root.LOOPS, "algengine.engine.loop")
 OPTIM_WRAPPERS = _child(root.OPTIM_WRAPPERS, "algengine.engine.precision")

@@ -1,4 +1,4 @@
-"""Draws the labels of one recorded rollout from its record and its scenario: rasters, and elements of the map."""
+"""Draws the labels of one recorded rollout from its record and its scenario: rasters, elements of the map, objects."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from algengine.datasets.bev_labels import LabelGrid, MapRaster, draw_labels, labels_path, save_labels
 from algengine.datasets.map_label_files import map_labels_path, save_map_labels
 from algengine.datasets.map_labels import MapElements
+from algengine.datasets.object_labels import draw_objects, objects_path, save_objects
 from simengine.datatypes.record_io import load_record
 from simengine.scenario.splits import ScenarioHandle
 
@@ -18,7 +19,7 @@ def recorded_tokens(run: Path) -> list[str]:
 
 
 def draw_recording(run: Path, handle: ScenarioHandle, grid: LabelGrid | None = None) -> Path:
-    """Write the labels of one rollout and return the path of its rasters; map labels lie beside, see there.
+    """Write the labels of one rollout and return the path of its rasters; map labels and objects lie beside.
 
     Args:
         run: folder with `observations/` and `records/`.
@@ -32,4 +33,5 @@ def draw_recording(run: Path, handle: ScenarioHandle, grid: LabelGrid | None = N
     elements = MapElements(vector_map, grid)
     frames = [elements.draw(record.ego_states[frame, :3]) for frame in record.decision_frames]
     save_map_labels(frames, grid, map_labels_path(recording))
+    save_objects(draw_objects(record), objects_path(recording))
     return labels_path(recording)
