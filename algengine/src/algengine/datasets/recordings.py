@@ -17,6 +17,7 @@ from torch.utils.data import Dataset
 from algengine.datasets.bev_labels import LabelGrid, load_labels, shift_labels, unpack_labels
 from algengine.datasets.frames import camera_inputs, decode_jpeg, future_in_ego, motion_between
 from algengine.datasets.futures import find_recordings
+from algengine.datasets.object_labels import ObjectRange, load_objects
 from algengine.datasets.perturb import Perturbation, displaced_future
 from algengine.errors import RecordingError
 from algengine.registry import DATASETS
@@ -54,6 +55,7 @@ class RecordingDataset(Dataset):
         min_future: recorded future poses that each frame of a clip needs.
         label_grid: arguments of `LabelGrid` of the label rasters beside the logs, None to do without.
         perturbation: arguments of `Perturbation`, for training.
+        objects: arguments of `ObjectRange`, None to do without. Samples then have `gt_objects`, see `ClipObjects`.
         seed: of the perturbation.
         limit: most logs to read, 0 for all.
     """
@@ -72,6 +74,7 @@ class RecordingDataset(Dataset):
         min_future: int = 40,
         label_grid: dict | None = None,
         perturbation: dict | None = None,
+        objects: dict | None = None,
         seed: int = 0,
         limit: int = 0,
     ) -> None:
@@ -95,6 +98,8 @@ class RecordingDataset(Dataset):
         self._label_cache: dict[int, np.ndarray] = {}
         if self.label_grid is not None:
             self._label_cache = {i: load_labels(path) for i, path in enumerate(self.paths)}
+        self.object_range = ObjectRange(**objects) if objects is not None else None
+        self._objects = [load_objects(path) for path in self.paths] if objects is not None else []
 
     @property
     def metainfo(self) -> dict:
@@ -121,6 +126,8 @@ class RecordingDataset(Dataset):
                 arrays["bev_labels"] = shift_labels(arrays["bev_labels"], shift, self.label_grid)
         sample = PlanningDataSample(metainfo={"token": log.token, "first_frame": clip.first})
         sample.gt_trajectory, sample.gt_valid = torch.from_numpy(future), torch.from_numpy(valid)
+        if self.object_range is not None:
+            sample.gt_objects = self._objects[clip.log].clip(frames, self.object_range, shift)
         return {
             "inputs": {k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in arrays.items()},
             "data_samples": sample,
