@@ -16,7 +16,7 @@ MAX_OVERLAP = 0.4
 def mask_confidence(masks: Tensor) -> Tensor:
     """Return the mean (n,) of masks (n, S) over the cells that they claim, at most 1; 0 for those that claim none."""
     claimed = masks > MASK_THRESHOLD
-    total = (masks.clamp(max=1.0) * claimed).sum(-1)
+    total = (masks.float().clamp(max=1.0) * claimed).sum(-1)
     return total / claimed.sum(-1).clamp(min=1)
 
 
