@@ -14,7 +14,14 @@ from simengine.datatypes.ego import EgoTrack
 from simengine.datatypes.lights import TrafficLights
 from simengine.datatypes.map import AreaKind, Lane, LineKind, MapArea, MapLine, Roadblock, VectorMap
 from simengine.datatypes.vehicle import VehicleParams
+from simengine.scenario.restricted_pickle import load_pickle
 from simengine.scenario.scenario import Scenario
+from simengine.scenario.scenarionet import scenario_from_scene
+
+
+def read_scene_file(path: Path) -> Scenario:
+    """Return the scenario in a scene pickle."""
+    return scenario_from_scene(load_pickle(path), path.name)
 
 
 def assert_identical(left: object, right: object, name: str = "value") -> None:

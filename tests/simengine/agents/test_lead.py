@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from simengine.agents.lead import find_leads, find_leads_slow, project
+from simengine.agents.lead import find_leads_slow, leads, project, with_direction
 from simengine.agents.paths import PathSet, make_path
 
 
@@ -23,6 +23,24 @@ def obstacle(x, y, yaw=0.0, length=4.0, width=2.0, vx=0.0, vy=0.0, margin=0.0, y
 
 
 TIMES = np.array([0.5, 1.0, 1.5, 2.0])
+
+
+def find_leads(paths, rows, s, speed, half, obstacles, ignore, ahead, later=None, times=None):
+    """Search with predictions of all obstacles, or none."""
+    gap, lead_speed, _ = leads(
+        paths.flat,
+        rows,
+        s,
+        speed,
+        half,
+        obstacles,
+        ignore,
+        ahead,
+        with_direction(np.zeros((len(obstacles), 0, 3)) if later is None else later),
+        np.zeros(0) if times is None else times,
+        np.ones((len(rows), len(obstacles)), bool),
+    )
+    return gap, lead_speed
 
 
 def search(path, obstacles, s=0.0, speed=5.0, predict=False, half=(2.0, 1.0)):

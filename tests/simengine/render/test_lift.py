@@ -8,6 +8,7 @@ import shapely
 
 from factories import make_scenario, make_tracks, shared_data
 from render_factories import make_street, states_at
+from scenario_factories import read_scene_file
 from simengine.datatypes.agents import AgentType
 from simengine.datatypes.map import LineKind, MapLine, VectorMap
 from simengine.render.cpu_backend import CpuBackend
@@ -161,8 +162,7 @@ def test_lights_hang_ahead_of_the_stop_line_and_face_back():
     ],
 )
 def test_real_logs_become_streets(name):
-    scenarionet = pytest.importorskip("simengine.scenario.scenarionet")
-    scenario = scenarionet.read_scene_file(shared_data("data", *name.split("/")))
+    scenario = read_scene_file(shared_data("data", *name.split("/")))
     renderer = SceneRenderer(CpuBackend())
     scene = renderer.load(scenario)
     assert scene.num_gaussians < 250_000

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from scenario_factories import make_legacy, write_pickle
+from scenario_factories import make_legacy
 from simengine.datatypes.agents import AgentType
 from simengine.datatypes.lights import LightState
 from simengine.datatypes.map import AreaKind
 from simengine.errors import ScenarioFormatError
-from simengine.scenario.legacy import LegacyId, asset_id, read_legacy_file, scenario_from_legacy
+from simengine.scenario.legacy import LegacyId, asset_id, is_legacy, scenario_from_legacy
 from simengine.scenario.resample import resample
 
 LOG = "2021.05.12.22.00.38_veh-35_01008_01518"
@@ -98,15 +98,10 @@ def test_absent_asset_and_synthetic_scene_info_are_read():
     assert scenario.tags["variant"] == "001"
 
 
-def test_the_file_keeps_its_order(tmp_path):
-    path = write_pickle(tmp_path / "all_scenarios.pkl", {f"l-{k}": make_legacy() for k in (3, 1, 2)})
-    assert list(read_legacy_file(path)) == ["l-3", "l-1", "l-2"]
-
-
 @pytest.mark.parametrize("value", [{}, [], {"a": {"no": 1}}, 5])
-def test_other_pickles_are_refused(tmp_path, value):
-    with pytest.raises(ScenarioFormatError, match="holds no scenarios"):
-        read_legacy_file(write_pickle(tmp_path / "x.pkl", value))
+def test_other_values_are_told_apart(value):
+    assert not is_legacy(value)
+    assert is_legacy({"l-1": make_legacy()})
 
 
 def test_a_defect_names_token_and_field():

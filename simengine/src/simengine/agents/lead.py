@@ -1,7 +1,7 @@
 """Finding what is in the way along a path.
 
 A vehicle sweeps its box along its path; the gap to an obstacle is how far it can go before the boxes
-touch. `find_leads` is compiled; `find_leads_slow` is the obvious twin used as its oracle.
+touch. `leads` is compiled; `find_leads_slow` is the obvious twin used as its oracle.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from simengine.agents.paths import PathSet
 from simengine.geometry import boxes
 from simengine.geometry.overlap import box_overlap
 
-NO_LEAD = np.inf
 BISECTIONS = 6
 CROSSING_SINE = 0.5
 MERGE_GAP_SHARE = 0.75
@@ -148,8 +147,24 @@ def contact(points, start, count, step, s, speed, hl, hw, o, ahead, later, times
 def leads(paths, rows, s, speed, half, obstacles, ignore, ahead, later, times, foresee):  # type: ignore[no-untyped-def]
     """Return gap, speed of the leader along the path, and its row in `obstacles` (-1 for none), each (M,).
 
-    Like `find_leads`, which explains the arguments; `paths` is `PathSet.flat` and `foresee` (M, K) says where the
-    predictions count. Of obstacles at the same distance the slowest leads, so that their order does not matter.
+    Of obstacles at the same distance the slowest leads, so that their order does not matter.
+
+    Args:
+        paths: `PathSet.flat` of the paths of all agents.
+        rows: (M,) int64 path of each searching vehicle.
+        s: (M,) arc lengths of their box centres [m].
+        speed: (M,) their speeds [m/s].
+        half: (M, 2) half length and half width [m].
+        obstacles: (K, 9), see `OBSTACLE_COLUMNS`; world frame.
+        ignore: (M, K) bool, pairs to skip (a vehicle and itself).
+        ahead: (M,) how far to look [m].
+        later: (K, T, 5) predicted poses of the obstacles, see `with_direction`.
+        times: (T,) rising times of these predictions [s]; none looks at the present only.
+        foresee: (M, K) bool, where the predictions count.
+
+    Returns:
+        Distance until the boxes touch, infinity where nothing is in the way, and the obstacle's speed
+        along the path at the contact, never negative.
     """
     points, starts, counts, steps = paths
     gap = np.full(len(rows), np.inf)
@@ -206,52 +221,6 @@ def _project(paths, rows, poses):  # type: ignore[no-untyped-def]
 def project(paths: PathSet, rows: np.ndarray, poses: np.ndarray) -> np.ndarray:
     """Return the arc lengths (M,) [m] on paths `rows` (M,) nearest to `poses` (M, 3)."""
     return _project(paths.flat, np.asarray(rows, np.int64), np.ascontiguousarray(poses, np.float64))
-
-
-def find_leads(
-    paths: PathSet,
-    rows: np.ndarray,
-    s: np.ndarray,
-    speed: np.ndarray,
-    half_size: np.ndarray,
-    obstacles: np.ndarray,
-    ignore: np.ndarray,
-    ahead: np.ndarray,
-    later: np.ndarray | None = None,
-    times: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the free distance (M,) [m] ahead of M vehicles and the speed (M,) of what ends it.
-
-    Args:
-        paths: paths of all agents.
-        rows: (M,) path of each searching vehicle.
-        s: (M,) arc lengths of their box centres [m].
-        speed: (M,) their speeds [m/s].
-        half_size: (M, 2) half length and half width [m].
-        obstacles: (K, 9), see `OBSTACLE_COLUMNS`; world frame.
-        ignore: (M, K) bool, pairs to skip (a vehicle and itself).
-        ahead: (M,) how far to look [m].
-        later: (K, M, 3) predicted poses of the obstacles; None looks at the present only.
-        times: (M,) rising times of these predictions [s].
-
-    Returns:
-        Distance until the boxes touch, infinity where nothing is in the way, and the obstacle's speed
-        along the path at the contact, never negative.
-    """
-    gap, lead_speed, _ = leads(
-        paths.flat,
-        np.asarray(rows, np.int64),
-        np.asarray(s, np.float64),
-        np.asarray(speed, np.float64),
-        np.asarray(half_size, np.float64),
-        np.asarray(obstacles, np.float64),
-        np.asarray(ignore, np.bool_),
-        np.asarray(ahead, np.float64),
-        with_direction(np.zeros((len(obstacles), 0, 3)) if later is None else later),
-        np.zeros(0) if times is None else np.asarray(times, np.float64),
-        np.ones((len(rows), len(obstacles)), np.bool_),
-    )
-    return gap, lead_speed
 
 
 def with_direction(poses: np.ndarray) -> np.ndarray:

@@ -6,19 +6,9 @@ A pose is both a place and the transform `parent_from_body`. The verbs are close
 
 from __future__ import annotations
 
-from enum import IntEnum
-
 import numpy as np
 
 from simengine.geometry.angles import wrap
-
-
-class PoseIndex(IntEnum):
-    """Columns of a planar pose."""
-
-    X = 0
-    Y = 1
-    YAW = 2
 
 
 def points_to_parent(frame: np.ndarray, points: np.ndarray) -> np.ndarray:

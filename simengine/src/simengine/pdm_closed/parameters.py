@@ -49,11 +49,6 @@ class PdmClosedParameters:
     scoring: PdmParameters = field(default=NAVSIM_V1)
 
     @property
-    def num_proposals(self) -> int:
-        """Number of proposals: every path at every target speed."""
-        return len(self.offsets) * len(self.speed_fractions)
-
-    @property
     def choice(self) -> PdmParameters:
         """Rules by which proposals are compared: those of `scoring`, progress relative to the best of the batch.
 

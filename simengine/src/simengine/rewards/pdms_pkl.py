@@ -23,7 +23,6 @@ from simengine.scenario.restricted_pickle import load_pickle
 from simengine.scenario.scenario import Scenario
 
 FIRST_STEP = 3
-FOLDER = "pdms_pkl"
 NOT_STORED = "not in this file"
 _FLAGS = ("no_at_fault_collisions", "drivable_area_compliance")
 _REQUIRED = tuple(name for name in COLUMNS if name not in ("driving_direction_compliance", "lane_keeping"))
@@ -149,25 +148,6 @@ def index_folder(folder: Path, relative_to: Path) -> list[tuple[str, int, str]]:
     """Return token, step and path of every reward file in `folder`, paths relative to another folder."""
     files = sorted(Path(folder).glob("*_scores.pkl"))
     return [(*_index_key(file), file.relative_to(relative_to).as_posix()) for file in files]
-
-
-def read_pdms_index(path: Path) -> list[tuple[str, int, str]]:
-    """Return token, step and path of every row of an index.
-
-    Raises:
-        ScenarioFormatError: the file is missing or not of that schema.
-    """
-    try:
-        with Path(path).open(newline="", encoding="utf-8") as file:
-            return [(row["token"], int(row["step"]), row["pkl_path"]) for row in csv.DictReader(file)]
-    except OSError as error:
-        raise ScenarioFormatError(
-            f"{path}: cannot be read ({error.strerror}), expected an index of rewards"
-        ) from None
-    except (KeyError, TypeError, ValueError) as error:
-        raise ScenarioFormatError(
-            f"{path}: not an index of rewards ({error}), expected columns token, step, pkl_path"
-        ) from None
 
 
 def _index_key(path: Path) -> tuple[str, int]:

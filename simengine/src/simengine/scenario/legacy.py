@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -16,7 +15,6 @@ from simengine.geometry.se2 import rotate, shift_forward
 from simengine.geometry.se3 import make_transform, rotation_from_quaternion
 from simengine.scenario.kinematics import derivative
 from simengine.scenario.recenter import Shift
-from simengine.scenario.restricted_pickle import load_pickle
 from simengine.scenario.route_finding import route_of_drive
 from simengine.scenario.scenario import ASSET_EGO_POSES, Scenario
 from simengine.scenario.scene_map import SourceRules, clean_features, read_map
@@ -65,21 +63,6 @@ def is_legacy(value: object) -> bool:
         and bool(value)
         and all(isinstance(x, Mapping) and {"object_track", "log_length"} <= set(x) for x in value.values())
     )
-
-
-def read_legacy_file(path: Path) -> dict[str, Mapping]:
-    """Return id -> scenario dictionary of an `all_scenarios.pkl`, in file order.
-
-    Raises:
-        ScenarioFormatError: the file is no safe pickle or holds something else.
-    """
-    value = load_pickle(path)
-    if not is_legacy(value):
-        raise ScenarioFormatError(
-            f"{path}: holds no scenarios (a {type(value).__name__}), expected a dict id -> scenario with object_track "
-            "and log_length: point at an all_scenarios.pkl"
-        )
-    return dict(value)
 
 
 def scenario_from_legacy(scenario_id: str, record: Mapping) -> Scenario:

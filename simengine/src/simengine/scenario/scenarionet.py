@@ -16,7 +16,6 @@ from simengine.geometry.se2 import shift_forward
 from simengine.scenario.kinematics import ego_track, valid_runs
 from simengine.scenario.levels import Levels
 from simengine.scenario.recenter import Shift
-from simengine.scenario.restricted_pickle import load_pickle
 from simengine.scenario.route_finding import route_of_drive
 from simengine.scenario.scenario import Scenario
 from simengine.scenario.scene_cut import cut_scene
@@ -75,25 +74,6 @@ _REAR_AXLE_ORIGINS = frozenset({"MCZhi/DTPP"})
 def is_scene(value: object) -> bool:
     """Return whether an unpickled object is a scene dictionary."""
     return isinstance(value, Mapping) and set(value) >= SCENE_KEYS
-
-
-def read_scene_file(path: Path) -> Scenario:
-    """Return the scenario in a scene pickle.
-
-    Raises:
-        ScenarioFormatError: the file is no safe pickle, no scene, or its log cannot be simulated.
-    """
-    path = Path(path)
-    scene = load_pickle(path)
-    if not is_scene(scene):
-        raise ScenarioFormatError(
-            f"{path}: holds a {type(scene).__name__} without {', '.join(sorted(SCENE_KEYS))}, expected a scene "
-            "dictionary: point at ScenarioNet files"
-        )
-    try:
-        return scenario_from_scene(scene, path.name)
-    except ScenarioFormatError as error:
-        raise ScenarioFormatError(f"{path}: {error}") from None
 
 
 def scenario_from_scene(scene: Mapping, file_name: str) -> Scenario:

@@ -21,10 +21,11 @@ def full_asset() -> Asset:
     still = LogPoses(np.array([[0.0, 0, 0, 1]]), np.float32([[1, 2, 3]]))
     series = FourierColor(rng.normal(size=(5, 3, 3)).astype(np.float32), 2.0)
     car = make_random_gaussians(5, 3, seed=1)
+    car.sh[:, 0] = series.dc[:, 0]  # what a file holds of a colour that changes
     nodes = (
         AssetNode("background", NodeKind.BACKGROUND, make_random_gaussians(30, 3)),
         AssetNode("skybox", NodeKind.SKY, make_random_gaussians(3, 0)),
-        AssetNode("car_a", NodeKind.RIGID, car, log, series).with_colors(series.dc[:, 0]),
+        AssetNode("car_a", NodeKind.RIGID, car, log, series),
         AssetNode("half_b", NodeKind.MIRRORED, make_random_gaussians(6, 2), still, turns_colors=True),
     )
     heights = HeightMap(np.float32([[1, np.nan], [2, 3]]), np.eye(2), np.array([3.0, 4.0]), 2.5)

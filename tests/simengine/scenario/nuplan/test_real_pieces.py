@@ -7,13 +7,13 @@ import shapely
 from factories import shared_data
 from nuplan_factories import COLUMNS, ORIGIN, PLACE, town, write_gpkg, write_map
 from nuplan_log_factories import CATEGORIES, SWEEP_US, drive, sweep_token, token, write_db, write_filter
+from scenario_factories import read_scene_file
 from simengine.datatypes.agents import AgentType
 from simengine.datatypes.lights import LightState
 from simengine.scenario.nuplan.convert import convert_nuplan
 from simengine.scenario.nuplan.map_window import NuplanMap
 from simengine.scenario.nuplan.options import NuplanOptions
 from simengine.scenario.scenario import Scenario
-from simengine.scenario.scenarionet import read_scene_file
 from simengine.scenario.splits import load_index
 
 _NAMES = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 
@@ -148,12 +148,6 @@ class AssetNode:
     def token(self) -> str:
         """Track that an object belongs to."""
         return self.name.rsplit("_", 1)[-1]
-
-    def with_colors(self, band: np.ndarray) -> AssetNode:
-        """Return the node with coefficients of band 0 replaced by `band` (N, 3)."""
-        coefficients = self.gaussians.sh.copy()
-        coefficients[:, 0] = band
-        return replace(self, gaussians=replace(self.gaussians, sh=coefficients))
 
 
 @dataclass(frozen=True, eq=False)
