@@ -3,6 +3,7 @@ x_range = (-12.8, 57.6)
 y_range = (-25.6, 25.6)
 cell = 0.8
 dims = 64
+layers = ('drivable', 'centerline', 'crosswalk', 'red_light', 'vehicle', 'person', 'obstacle', 'vehicle_1s', 'vehicle_2s')
 
 model = dict(
     type='UniAD',
@@ -46,4 +47,11 @@ model = dict(
         dropout=0.1,
         max_found=100,
         # Young boxes seldom overlap their objects by half; a query that has found its object follows it.
-        noise=dict(overlap=0.0, drop=0.1, false_positives=0.3)))
+        noise=dict(overlap=0.0, drop=0.1, false_positives=0.3)),
+    bev_head=dict(
+        type='BEVSegmentationHead',
+        dims=dims,
+        layers=layers,
+        positive_weight=(1.0, 3.0, 3.0, 10.0, 6.0, 10.0, 10.0, 6.0, 6.0),
+        loss_weight=2.0,
+        upsample=1))

@@ -21,6 +21,7 @@ train_dataloader = dict(
         cameras=cameras,
         val_share=0.08,
         objects=area,
+        label_grid=dict(cell=0.8, **area),
         perturbation=dict(probability=0.5, lateral=0.4, yaw=0.05, min_speed=0.0)))
 
 val_dataloader = dict(

@@ -26,16 +26,23 @@ class UniAD(BEVModel):
     Args:
         track_head: see `TrackHead`; None to do without.
         map_head: see `PansegformerHead`; None to do without.
+        bev_head: auxiliary head while training, see `BEVSegmentationHead`. The published encoder was trained on detection
+            before; one that begins from nothing learns much faster where each cell is told what is on it.
         options: those of `BEVModel`.
     """
 
     def __init__(
-        self, track_head: dict | None = None, map_head: dict | None = None, **options: object
+        self,
+        track_head: dict | None = None,
+        map_head: dict | None = None,
+        bev_head: dict | None = None,
+        **options: object,
     ) -> None:
         super().__init__(**options)
         shared = {"deformable": options.get("deformable", "auto")}
         self.track_head = MODELS.build(shared | track_head) if track_head else None
         self.map_head = MODELS.build(shared | map_head) if map_head else None
+        self.bev_head = MODELS.build(bev_head) if bev_head else None
 
     def _forward(
         self, batch_inputs: dict[str, Tensor], batch_data_samples: Sequence[BaseDataElement] | None = None
@@ -46,7 +53,7 @@ class UniAD(BEVModel):
     def loss(
         self, batch_inputs: dict[str, Tensor], batch_data_samples: Sequence[BaseDataElement]
     ) -> dict[str, Tensor]:
-        """Return losses and log values, `track.` or `map.` before their names."""
+        """Return losses and log values, `track.`, `map.` or `bev.` before their names."""
         losses: dict[str, Tensor] = {}
         with self.precision(batch_inputs["images"].device):
             maps = self.encode_clip(batch_inputs)
@@ -58,6 +65,11 @@ class UniAD(BEVModel):
             if self.map_head is not None:
                 drawn = self.map_head.loss(maps[-1], batch_data_samples)
                 losses |= {f"map.{name}": value for name, value in drawn.items()}
+            if self.bev_head is not None:
+                cells = self.bev_head.loss(
+                    torch.stack(maps, dim=1).flatten(0, 1), batch_inputs["bev_labels"].flatten(0, 1)
+                )
+                losses |= {f"bev.{name}": value for name, value in cells.items()}
         return losses
 
     def predict(
