@@ -19,6 +19,7 @@ from algengine.cli import (
     rare_cases,
     serve,
     table,
+    test,
     train,
     vocabulary,
     weights,
@@ -27,6 +28,7 @@ from simengine.entry import run_command
 
 COMMANDS = {
     "train": train,
+    "test": test,
     "serve": serve,
     "export": export,
     "vocabulary": vocabulary,
