@@ -1,6 +1,6 @@
 """Clips of consecutive frames from observation logs.
 
-Q frames per clip, N cameras, H history steps, T future poses.
+Q frames per clip, N cameras, H history steps, T future poses, S sub-scores, K plans.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from algengine.datasets.frames import camera_inputs, decode_jpeg, future_in_ego,
 from algengine.datasets.futures import find_recordings
 from algengine.datasets.object_labels import ObjectRange, load_objects
 from algengine.datasets.perturb import Perturbation, displaced_future
+from algengine.datasets.recorded_scores import RecordedScores
 from algengine.errors import RecordingError
 from algengine.registry import DATASETS
 from algengine.structures.planning_sample import PlanningDataSample
@@ -55,6 +56,8 @@ class RecordingDataset(Dataset):
         min_future: recorded future poses that each frame of a clip needs.
         label_grid: arguments of `LabelGrid` of the label rasters beside the logs, None to do without.
         perturbation: arguments of `Perturbation`, for training.
+        sub_scores: arguments of `RecordedScores`, None to do without. Samples then have `gt_sub_scores` (Q, S, K). What
+            was scored is the recorded car, so the sub-scores of a displaced clip are unknown (NaN).
         objects: arguments of `ObjectRange`, None to do without. Samples then have `gt_objects`, see `ClipObjects`.
         seed: of the perturbation.
         limit: most logs to read, 0 for all.
@@ -74,6 +77,7 @@ class RecordingDataset(Dataset):
         min_future: int = 40,
         label_grid: dict | None = None,
         perturbation: dict | None = None,
+        sub_scores: dict | None = None,
         objects: dict | None = None,
         seed: int = 0,
         limit: int = 0,
@@ -100,6 +104,10 @@ class RecordingDataset(Dataset):
             self._label_cache = {i: load_labels(path) for i, path in enumerate(self.paths)}
         self.object_range = ObjectRange(**objects) if objects is not None else None
         self._objects = [load_objects(path) for path in self.paths] if objects is not None else []
+        self._scores: list[np.ndarray] = []
+        if sub_scores is not None:
+            scores = RecordedScores(**sub_scores)
+            self._scores = [scores.load(log) for log in self.logs]
 
     @property
     def metainfo(self) -> dict:
@@ -128,6 +136,11 @@ class RecordingDataset(Dataset):
         sample.gt_trajectory, sample.gt_valid = torch.from_numpy(future), torch.from_numpy(valid)
         if self.object_range is not None:
             sample.gt_objects = self._objects[clip.log].clip(frames, self.object_range, shift)
+        if self._scores:
+            known = self._scores[clip.log][frames.start : frames.stop]
+            sample.gt_sub_scores = torch.from_numpy(
+                np.full_like(known, np.nan) if shift is not None else known
+            )
         return {
             "inputs": {k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in arrays.items()},
             "data_samples": sample,

@@ -6,6 +6,7 @@ B batch, K plans, C channels.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -20,10 +21,25 @@ SUB_SCORES = (
 )
 """Sub-scores that HydraMDP predicts, in NAVSIM's names."""
 
-_IMITATION_WEIGHT = 0.05
-_MULTIPLIER_WEIGHT = 0.5
-_AVERAGE_WEIGHT = 8.0
 _LEAST = 1e-6
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """How much each term counts when plans are ranked, see `combine_scores`; the defaults are the published weights.
+
+    Attributes:
+        imitation: of the log-probability of being driven.
+        multipliers: of the log-probabilities of no collision and of staying on the road.
+        average: of the log of the weighted mean of the other sub-scores.
+    """
+
+    imitation: float = 0.05
+    multipliers: float = 0.5
+    average: float = 8.0
+
+
+PUBLISHED_RANKING = Ranking()
 
 
 class SubScoreHeads(nn.ModuleDict):
@@ -48,15 +64,18 @@ class SubScoreHeads(nn.ModuleDict):
         return {name: layers(query)[..., 0] for name, layers in self.items()}
 
 
-def combine_scores(imitation: Tensor, sub_scores: dict[str, Tensor]) -> Tensor:
+def combine_scores(
+    imitation: Tensor, sub_scores: dict[str, Tensor], ranking: Ranking = PUBLISHED_RANKING
+) -> Tensor:
     """Return the scores (B, K) that rank plans, higher is better.
 
-    `0.05 log p + 0.5 log NC + 0.5 log DAC + 8 log(5 TTC + 2 C + 5 EP)`, as published, in a form that
-    stays finite where the published one takes the log of zero.
+    `0.05 log p + 0.5 log NC + 0.5 log DAC + 8 log(5 TTC + 2 C + 5 EP)`, as published or with other weights, in a
+    form that stays finite where the published one takes the log of zero.
 
     Args:
         imitation: logits (B, K).
         sub_scores: logits (B, K) of each of `SUB_SCORES`; empty ranks by imitation alone.
+        ranking: weights of the terms.
     """
     likelihood = torch.log_softmax(imitation.float(), dim=-1)
     if not sub_scores:
@@ -71,7 +90,7 @@ def combine_scores(imitation: Tensor, sub_scores: dict[str, Tensor]) -> Tensor:
         + 5.0 * logits["ego_progress"].sigmoid()
     )
     return (
-        _IMITATION_WEIGHT * likelihood
-        + _MULTIPLIER_WEIGHT * multipliers
-        + _AVERAGE_WEIGHT * average.clamp(min=_LEAST).log()
+        ranking.imitation * likelihood
+        + ranking.multipliers * multipliers
+        + ranking.average * average.clamp(min=_LEAST).log()
     )

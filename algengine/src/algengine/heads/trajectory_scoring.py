@@ -5,7 +5,7 @@ B batch, K plans, T poses per plan, C channels.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from mmengine.model import BaseModule
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from algengine.heads.ego_status import EgoStatusEmbedding
 from algengine.heads.published_status import PublishedStatusEmbedding
-from algengine.heads.sub_score_heads import SUB_SCORES, SubScoreHeads, combine_scores
+from algengine.heads.sub_score_heads import SUB_SCORES, Ranking, SubScoreHeads, combine_scores
 from algengine.heads.trajectory_decoder import TrajectoryDecoderLayer
 from algengine.heads.vocabulary_encoder import VocabularyEncoder
 from algengine.losses.distillation import distill_sub_scores
@@ -49,6 +49,7 @@ class TrajectoryScoringHead(BaseModule):
         dropout: dropout in the decoder.
         hidden: width of the hidden layers of embedding and heads, twice `dims` unless given.
         sub_scores: whether the PDM sub-scores of each plan are predicted and rank the plans, see `combine_scores`.
+        ranking: weights of that combination, arguments of `Ranking`.
         compat: the published arithmetic: aliasing position code, present status masked out, map read around the end
             of each plan only.
         deformable: see `choose_form`.
@@ -74,6 +75,7 @@ class TrajectoryScoringHead(BaseModule):
         dropout: float = 0.1,
         hidden: int | None = None,
         sub_scores: bool = False,
+        ranking: Mapping[str, float] | None = None,
         compat: bool = False,
         deformable: str = "auto",
         init_cfg: dict | None = None,
@@ -101,6 +103,7 @@ class TrajectoryScoringHead(BaseModule):
             nn.Linear(hidden, 1),
         )
         self.sub_scores = SubScoreHeads(dims, hidden, SUB_SCORES) if sub_scores else None
+        self.ranking = Ranking(**(ranking or {}))
         self._cached: Tensor | None = None
 
     def train(self, mode: bool = True) -> TrajectoryScoringHead:
@@ -146,7 +149,8 @@ class TrajectoryScoringHead(BaseModule):
             outputs: result of `forward`.
             driven: (B, T, 3) driven futures in the ego frame.
             valid: (B, T) recorded poses; a sample with fewer than `min_valid` is not imitated.
-            sub_scores: (B, K) true sub-scores; needed with `sub_scores` heads.
+            sub_scores: (B, K) true sub-scores, needed with `sub_scores` heads; a sample with a NaN among them does
+                not teach these heads.
         """
         logits = outputs[IMITATION].float()
         distance = trajectory_distance(self.vocabulary, driven, valid, self.stride)
@@ -167,15 +171,17 @@ class TrajectoryScoringHead(BaseModule):
             if sub_scores is None:
                 raise ConfigError(
                     "the head predicts sub-scores but the samples have none: give the dataset a score cache "
-                    "(`algengine cache`), or set model.head.sub_scores=False"
+                    "(`algengine cache`) or recorded scores (`rewards.vocabulary`), or set model.head.sub_scores=False"
                 )
-            losses |= distill_sub_scores({name: outputs[name] for name in self.sub_scores}, sub_scores)
+            known = ~torch.stack([value.isnan().any(-1) for value in sub_scores.values()]).any(0)
+            targets = {name: value.nan_to_num() for name, value in sub_scores.items()}
+            losses |= distill_sub_scores({name: outputs[name] for name in self.sub_scores}, targets, known)
         return losses
 
     def scores(self, outputs: dict[str, Tensor]) -> Tensor:
         """Return the scores (B, K) that rank the plans; of VADv2 the log-probabilities."""
         names = self.sub_scores or ()
-        return combine_scores(outputs[IMITATION], {name: outputs[name] for name in names})
+        return combine_scores(outputs[IMITATION], {name: outputs[name] for name in names}, self.ranking)
 
     def predict(self, outputs: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """Return scores (B, K), chosen rows (B,) and their plans (B, T, 3)."""

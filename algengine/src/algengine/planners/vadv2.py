@@ -188,8 +188,13 @@ class VADv2(Base3DDetector):
         self, batch_inputs: dict[str, Tensor], batch_data_samples: Sequence[PlanningDataSample] | None = None
     ) -> Tensor:
         """Return scores (B, Q, K) of the supervised frames."""
-        scores = self.head.scores(self._score(self.encode_clip(batch_inputs), batch_inputs))
+        scores = self.head.scores(self.logits(batch_inputs))
         return scores.unflatten(0, (len(batch_inputs["images"]), -1))
+
+    def logits(self, batch_inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return the head's logits (B * Q, K) of the supervised frames by name, see its `forward`."""
+        with self._precision(batch_inputs["images"].device):
+            return self._score(self.encode_clip(batch_inputs), batch_inputs)
 
     def _score(self, maps: list[Tensor], inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the head's outputs (B * Q, K) for the last Q frames."""
@@ -216,8 +221,7 @@ class VADv2(Base3DDetector):
         self, batch_inputs: dict[str, Tensor], batch_data_samples: Sequence[PlanningDataSample]
     ) -> list[PlanningDataSample]:
         """Return the samples with predictions for their supervised frames."""
-        with self._precision(batch_inputs["images"].device):
-            outputs = self._score(self.encode_clip(batch_inputs), batch_inputs)
+        outputs = self.logits(batch_inputs)
         clips = [x.unflatten(0, (len(batch_data_samples), -1)) for x in self.head.predict(outputs)]
         for sample, scores, index, plans in zip(batch_data_samples, *clips, strict=True):
             sample.pred_scores, sample.pred_index, sample.pred_trajectory = scores, index, plans
