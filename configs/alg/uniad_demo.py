@@ -4,5 +4,5 @@ _base_ = [
 ]
 
 optim_wrapper = dict(optimizer=dict(lr=1e-3), clip_grad=dict(max_norm=10.0))
-train_cfg = dict(max_epochs=10, val_interval=2)
+train_cfg = dict(max_epochs=8, val_interval=4)
 custom_hooks = [dict(type='PlainCheckpointHook')]

@@ -26,8 +26,8 @@ class UniAD(BEVModel):
     Args:
         track_head: see `TrackHead`; None to do without.
         map_head: see `PansegformerHead`; None to do without.
-        bev_head: auxiliary head while training, see `BEVSegmentationHead`. The published encoder was trained on detection
-            before; one that begins from nothing learns much faster where each cell is told what is on it.
+        bev_head: auxiliary head while training, see `BEVSegmentationHead`. The published encoder was trained on
+            detection before; one that begins from nothing is told what is on each cell.
         options: those of `BEVModel`.
     """
 
