@@ -89,6 +89,21 @@ def test_elements_are_whole_and_paint_on_the_contour_is_no_divider():
     assert not nothing.drivable.any()
 
 
+def test_shifted_elements_equal_those_drawn_there():
+    frame = draw((0.0, -2.1, 0.0))
+    # Two cells to the left, so nothing is lost by rounding; what comes into sight at the border is unknown.
+    moved, there = frame.seen_from(np.array([0.0, 1.6, 0.0]), GRID), draw((0.0, -0.5, 0.0))
+    assert (moved.drivable[:-2] == there.drivable[:-2]).all() and moved.drivable.any()
+    for kind in (DIVIDER, CROSSING, CONTOUR):
+        assert (of(moved, kind)[:-2] == of(there, kind)[:-2]).all()
+    assert (moved.labels == there.labels).all()
+    # A turn to the left brings the crossing ahead to the right; elements out of sight are gone.
+    turned = frame.seen_from(np.array([0.0, 0.0, 0.5]), GRID)
+    assert turned.boxes[turned.labels == CROSSING][0, 1] < frame.boxes[frame.labels == CROSSING][0, 1]
+    away = frame.seen_from(np.array([0.0, 300.0, 0.0]), GRID)
+    assert len(away.labels) == 0 and not away.drivable.any()
+
+
 def test_round_trip(tmp_path):
     elements = MapElements(make_marked_road(), GRID)
     frames = [elements.draw(np.array([x, -2.0, 0.0])) for x in (0.0, 500.0, 8.0)]

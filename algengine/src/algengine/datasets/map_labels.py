@@ -51,6 +51,16 @@ class MapFrame:
         sides = [(x_low + x_high) / 2, (y_low + y_high) / 2, x_high - x_low, y_high - y_low]
         return np.stack(sides, axis=-1).astype(np.float32)
 
+    def seen_from(self, shift: np.ndarray, grid: LabelGrid) -> MapFrame:
+        """Return the elements as seen from an ego frame `shift` (3,) inside the real one [m, m, rad].
+
+        What the real one did not reach is empty.
+        """
+        index, inside = grid.cell_of(points_to_parent(shift, grid.centers()))
+        layers = np.concatenate([self.masks, self.drivable[None]])
+        moved = (layers.reshape(len(layers), -1)[:, index] & inside).reshape(layers.shape)
+        return MapFrame(*_without_specks(self.labels, moved[:-1]), moved[-1])
+
 
 class MapElements:
     """Draws the elements of one vector map as seen from any pose on it."""
@@ -79,9 +89,8 @@ class MapElements:
         masks = np.concatenate(
             [self._cover(each, LINE_HALF_WIDTH if kind != CROSSING else 0.0) for kind, each in shapes.items()]
         )
-        kept = masks.sum((1, 2)) >= _FEWEST_CELLS
         drivable = self._cover([_seen_from(pose, self._around(pose, self._drivable))], 0.0)[0]
-        return MapFrame(labels[kept], masks[kept], drivable)
+        return MapFrame(*_without_specks(labels, masks), drivable)
 
     def _lines_around(self, pose: np.ndarray, lines: shapely.Geometry) -> list[shapely.Geometry]:
         """Return connected lines inside the grid, seen from `pose`; stubs are left out."""
@@ -103,6 +112,12 @@ class MapElements:
 
 def _seen_from(pose: np.ndarray, shape: shapely.Geometry) -> shapely.Geometry:
     return shapely.transform(shape, lambda points: points_to_local(pose, points))
+
+
+def _without_specks(labels: np.ndarray, masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels and masks of the elements of some cells at least."""
+    kept = masks.sum((1, 2)) >= _FEWEST_CELLS
+    return labels[kept], masks[kept]
 
 
 def _span(touched: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
