@@ -13,12 +13,14 @@ import torch
 from mmengine.logging import print_log
 from torch.utils.data import Dataset
 
+from algengine.datasets.map_label_files import add_map_truth
 from algengine.datasets.openscene.cameras import camera_order, clip_cameras
 from algengine.datasets.openscene.can_bus import can_bus_clip
 from algengine.datasets.openscene.ego import dense_future, known_future, motions, status
 from algengine.datasets.openscene.frame import Frame
 from algengine.datasets.openscene.images import ImageStore
 from algengine.datasets.openscene.items import Selection, select_items
+from algengine.datasets.openscene.maps import OpenSceneMaps
 from algengine.datasets.openscene.places import located
 from algengine.datasets.openscene.published import published_tensors
 from algengine.datasets.openscene.scores import stacked
@@ -57,6 +59,7 @@ class OpenSceneDataset(Dataset):
         finetune: `yaml` (one or several splits), `normal_ratio`, `normal_only`: failures and normal frames.
         simulated: `data_root`, `folder_name`, `finetune_yaml`, `customized_filter`, `decision_frames`, `cotrain`,
             `include_real_failures`: adds simulated drives.
+        maps: arguments of `OpenSceneMaps`, None to do without. Samples then have `gt_map_*`, see `MapTruth`.
         cached_images: images that each worker keeps decoded.
 
     Raises:
@@ -83,6 +86,7 @@ class OpenSceneDataset(Dataset):
         published: bool = False,
         finetune: Mapping | None = None,
         simulated: Mapping | None = None,
+        maps: Mapping | None = None,
         cached_images: int = 64,
     ) -> None:
         self.queue_length, self.history_steps = queue_length, past_steps + 1
@@ -90,6 +94,7 @@ class OpenSceneDataset(Dataset):
         self.image_size, self.cameras = (image_size[0], image_size[1]), tuple(cameras)
         self._can_bus_fixes = (fix_can_bus_rotation, fix_yaw_jump)
         self._published = published
+        self._maps = OpenSceneMaps(**maps) if maps is not None else None
         chosen = select_items(
             Selection(str(ann_file), nav_filter_path, pdm_path, dict(finetune or {}), dict(simulated or {}))
         )
@@ -184,6 +189,8 @@ class OpenSceneDataset(Dataset):
         sample.gt_valid = torch.from_numpy(np.stack([valid for _, valid in futures]))
         if self._scores is not None and self._scores.has(frame):
             sample.gt_sub_scores = torch.from_numpy(self._sub_scores(queue))
+        if self._maps is not None:
+            add_map_truth(sample, self._maps.draw(frame))
         return sample
 
     def _future(self, frame: Frame, imitate: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -73,6 +73,7 @@ class Frame:
         future: the next frames' ego, None where the file has none.
         dataset: `syn_name` of a simulated frame, else empty.
         invalid: simulated, and its rewards could not be made.
+        place: `map_location`, empty where the file has none.
     """
 
     token: str
@@ -92,6 +93,7 @@ class Frame:
     future: SdcTrack | None = None
     dataset: str = ""
     invalid: bool = False
+    place: str = ""
 
     @property
     def pose(self) -> np.ndarray:
@@ -159,6 +161,7 @@ class FrameParser:
             future=_track(info, "fut"),
             dataset=simulated,
             invalid=bool(info.get("invalid", False)),
+            place=str(info.get("map_location") or ""),
         )
 
     def _rig(self, cams: Mapping[str, Mapping]) -> tuple[FrameCamera, ...]:
