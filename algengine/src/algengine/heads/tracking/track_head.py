@@ -84,7 +84,9 @@ class TrackHead(BaseModule):
         super().__init__(init_cfg)
         grid = BEVGrid(tuple(x_range), tuple(y_range), cell)
         self.code = BoxCode.of(x_range, y_range, z_range)
-        self.capacity, self.frame_dt, self.max_found = capacity, frame_dt, max_found
+        self.capacity, self.frame_dt = capacity, frame_dt
+        # The first frame has no queries but the new ones, and all frames report equally many.
+        self.max_found = min(max_found, num_query)
         self.class_weight, self.box_weight, self.past_weight = class_weight, box_weight, past_weight
         self.noise, self.life_cycle = TrainingNoise(**(noise or {})), LifeCycle(**(life_cycle or {}))
         self.new_queries = NewQueries(dims, num_query, memories)
@@ -211,7 +213,7 @@ class TrackHead(BaseModule):
 
     def _found(self, decoded: Decoded, queries: Queries, scores: Tensor) -> FoundObjects:
         """Return the best findings (B, D) of one frame; those with an identity only if they are seen."""
-        best, index = scores.topk(min(self.max_found, scores.shape[1]), dim=-1)
+        best, index = scores.topk(self.max_found, dim=-1)
         rows = torch.arange(len(index), device=index.device)[:, None]
         ids = torch.where(scores >= self.life_cycle.keep, queries.owner, NOBODY)
         return FoundObjects(
