@@ -48,6 +48,19 @@ model = dict(
         max_found=100,
         # Young boxes seldom overlap their objects by half; a query that has found its object follows it.
         noise=dict(overlap=0.0, drop=0.1, false_positives=0.3)),
+    map_head=dict(
+        type='PansegformerHead',
+        dims=dims,
+        heads=4,
+        points=4,
+        hidden=128,
+        num_queries=50,
+        encoder_layers=2,
+        decoder_layers=2,
+        things_blocks=2,
+        stuff_blocks=2,
+        dropout=0.1,
+        upsample=1),
     bev_head=dict(
         type='BEVSegmentationHead',
         dims=dims,

@@ -2,6 +2,7 @@
 recordings = 'data/alg_engine/recordings/vadv2_demo_train/observations'
 cameras = ('CAM_F0', 'CAM_L0', 'CAM_L1', 'CAM_L2', 'CAM_R0', 'CAM_R1', 'CAM_R2', 'CAM_B0')
 area = dict(x_range=(-12.8, 57.6), y_range=(-25.6, 25.6))
+grid = dict(cell=0.8, **area)
 
 train_dataloader = dict(
     batch_size=8,
@@ -21,7 +22,8 @@ train_dataloader = dict(
         cameras=cameras,
         val_share=0.08,
         objects=area,
-        label_grid=dict(cell=0.8, **area),
+        map_grid=grid,
+        label_grid=grid,
         perturbation=dict(probability=0.5, lateral=0.4, yaw=0.05, min_speed=0.0)))
 
 val_dataloader = dict(
@@ -40,5 +42,6 @@ val_dataloader = dict(
         image_size=(320, 180),
         cameras=cameras,
         val_share=0.08,
-        objects=area))
+        objects=area,
+        map_grid=grid))
 val_evaluator = dict(type='PerceptionMetric')

@@ -17,6 +17,7 @@ from torch.utils.data import Dataset
 from algengine.datasets.bev_labels import LabelGrid, load_labels, shift_labels, unpack_labels
 from algengine.datasets.frames import camera_inputs, decode_jpeg, future_in_ego, motion_between
 from algengine.datasets.futures import find_recordings
+from algengine.datasets.map_label_files import add_map_truth, load_map_labels
 from algengine.datasets.object_labels import ObjectRange, load_objects
 from algengine.datasets.perturb import Perturbation, displaced_future
 from algengine.datasets.recorded_scores import RecordedScores
@@ -58,6 +59,8 @@ class RecordingDataset(Dataset):
         perturbation: arguments of `Perturbation`, for training.
         sub_scores: arguments of `RecordedScores`, None to do without. Samples then have `gt_sub_scores` (Q, S, K). What
             was scored is the recorded car, so the sub-scores of a displaced clip are unknown (NaN).
+        map_grid: arguments of `LabelGrid` of the map labels beside the logs, None to do without. Samples then have
+            `gt_map_*`, see `MapTruth`.
         objects: arguments of `ObjectRange`, None to do without. Samples then have `gt_objects`, see `ClipObjects`.
         seed: of the perturbation.
         limit: most logs to read, 0 for all.
@@ -78,6 +81,7 @@ class RecordingDataset(Dataset):
         label_grid: dict | None = None,
         perturbation: dict | None = None,
         sub_scores: dict | None = None,
+        map_grid: dict | None = None,
         objects: dict | None = None,
         seed: int = 0,
         limit: int = 0,
@@ -102,6 +106,8 @@ class RecordingDataset(Dataset):
         self._label_cache: dict[int, np.ndarray] = {}
         if self.label_grid is not None:
             self._label_cache = {i: load_labels(path) for i, path in enumerate(self.paths)}
+        self.map_grid = LabelGrid(**map_grid) if map_grid is not None else None
+        self._maps = [load_map_labels(path, self.map_grid) for path in self.paths] if self.map_grid else []
         self.object_range = ObjectRange(**objects) if objects is not None else None
         self._objects = [load_objects(path) for path in self.paths] if objects is not None else []
         self._scores: list[np.ndarray] = []
@@ -126,14 +132,24 @@ class RecordingDataset(Dataset):
         arrays = {"images": self._images(clip, frames)}
         arrays |= camera_inputs([log.cameras[i] for i in self._order[clip.log]], self.image_size, shift)
         arrays |= self._status(log, frames, shift)
-        future, valid = self._futures(log, frames, shift)
         if self.label_grid is not None:
             packed = self._label_cache[clip.log][clip.first : clip.first + self.clip_length]
             arrays["bev_labels"] = unpack_labels(packed, self.label_grid)
             if shift is not None:
                 arrays["bev_labels"] = shift_labels(arrays["bev_labels"], shift, self.label_grid)
+        return {
+            "inputs": {k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in arrays.items()},
+            "data_samples": self._sample(clip, frames, shift),
+        }
+
+    def _sample(self, clip: _Clip, frames: range, shift: np.ndarray | None) -> PlanningDataSample:
+        log = self.logs[clip.log]
+        future, valid = self._futures(log, frames, shift)
         sample = PlanningDataSample(metainfo={"token": log.token, "first_frame": clip.first})
         sample.gt_trajectory, sample.gt_valid = torch.from_numpy(future), torch.from_numpy(valid)
+        if self.map_grid is not None:
+            drawn = self._maps[clip.log].frame(frames[-1])
+            add_map_truth(sample, drawn if shift is None else drawn.seen_from(shift, self.map_grid))
         if self.object_range is not None:
             sample.gt_objects = self._objects[clip.log].clip(frames, self.object_range, shift)
         if self._scores:
@@ -141,10 +157,7 @@ class RecordingDataset(Dataset):
             sample.gt_sub_scores = torch.from_numpy(
                 np.full_like(known, np.nan) if shift is not None else known
             )
-        return {
-            "inputs": {k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in arrays.items()},
-            "data_samples": sample,
-        }
+        return sample
 
     def _camera_order(self, log: ObservationLog, path: Path) -> list[int]:
         names = [c.name for c in log.cameras]
