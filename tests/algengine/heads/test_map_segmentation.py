@@ -183,6 +183,18 @@ def test_samples_of_a_batch_do_not_mix():
         assert torch.allclose(head.things_masks(alone, queries)[-1][0], masks, atol=1e-5)
 
 
+def test_mixed_precision_is_close():
+    bev, samples, head = make_bev(), make_samples(*SEEN), make_head()
+    plain = head.loss(bev, samples)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = head.loss(bev, samples)
+        found = head.eval().predict(bev)
+    for name, value in plain.items():
+        assert mixed[name].dtype == torch.float32
+        assert mixed[name].item() == pytest.approx(value.item(), rel=0.05, abs=0.02)
+    assert found[0].masks.dtype == torch.bool and found[0].drivable.shape == GRID.shape
+
+
 def test_labels_on_another_grid_are_explained():
     with pytest.raises(ConfigError, match=r"\(16, 32\) cells, expected \(8, 16\)"):
         make_head(upsample=1).loss(make_bev(1), make_samples(SEEN[0]))
