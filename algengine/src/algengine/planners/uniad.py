@@ -65,7 +65,7 @@ class UniAD(BEVModel):
             if self.map_head is not None:
                 drawn = self.map_head.loss(maps[-1], batch_data_samples)
                 losses |= {f"map.{name}": value for name, value in drawn.items()}
-            if self.bev_head is not None:
+            if self.bev_head is not None and "bev_labels" in batch_inputs:
                 cells = self.bev_head.loss(
                     torch.stack(maps, dim=1).flatten(0, 1), batch_inputs["bev_labels"].flatten(0, 1)
                 )

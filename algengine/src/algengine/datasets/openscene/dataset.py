@@ -14,6 +14,7 @@ from mmengine.logging import print_log
 from torch.utils.data import Dataset
 
 from algengine.datasets.map_label_files import add_map_truth
+from algengine.datasets.object_labels import ObjectRange
 from algengine.datasets.openscene.cameras import camera_order, clip_cameras
 from algengine.datasets.openscene.can_bus import can_bus_clip
 from algengine.datasets.openscene.ego import dense_future, known_future, motions, status
@@ -21,6 +22,7 @@ from algengine.datasets.openscene.frame import Frame
 from algengine.datasets.openscene.images import ImageStore
 from algengine.datasets.openscene.items import Selection, select_items
 from algengine.datasets.openscene.maps import OpenSceneMaps
+from algengine.datasets.openscene.object_clips import clip_objects
 from algengine.datasets.openscene.places import located
 from algengine.datasets.openscene.published import published_tensors
 from algengine.datasets.openscene.scores import stacked
@@ -29,6 +31,7 @@ from algengine.errors import RecordingError
 from algengine.heads.sub_score_heads import SUB_SCORES
 from algengine.registry import DATASETS
 from algengine.structures.planning_sample import PlanningDataSample
+from simengine.errors import ConfigError
 
 
 @DATASETS.register_module()
@@ -60,11 +63,13 @@ class OpenSceneDataset(Dataset):
         simulated: `data_root`, `folder_name`, `finetune_yaml`, `customized_filter`, `decision_frames`, `cotrain`,
             `include_real_failures`: adds simulated drives.
         maps: arguments of `OpenSceneMaps`, None to do without. Samples then have `gt_map_*`, see `MapTruth`.
+        objects: arguments of `ObjectRange`, None to do without. Samples then have `gt_objects`, see `ClipObjects`.
         cached_images: images that each worker keeps decoded.
 
     Raises:
         RecordingError: a file, token or camera is missing.
         ScenarioFormatError: a file cannot be read.
+        ConfigError: arguments do not fit together.
     """
 
     def __init__(
@@ -87,6 +92,7 @@ class OpenSceneDataset(Dataset):
         finetune: Mapping | None = None,
         simulated: Mapping | None = None,
         maps: Mapping | None = None,
+        objects: Mapping | None = None,
         cached_images: int = 64,
     ) -> None:
         self.queue_length, self.history_steps = queue_length, past_steps + 1
@@ -95,8 +101,14 @@ class OpenSceneDataset(Dataset):
         self._can_bus_fixes = (fix_can_bus_rotation, fix_yaw_jump)
         self._published = published
         self._maps = OpenSceneMaps(**maps) if maps is not None else None
+        self._area = ObjectRange(**objects) if objects is not None else None
+        finetune, simulated = dict(finetune or {}), dict(simulated or {})
+        if objects is not None and simulated:
+            raise ConfigError(
+                "a data set has objects and simulated, expected one: rollouts give objects no identity"
+            )
         chosen = select_items(
-            Selection(str(ann_file), nav_filter_path, pdm_path, dict(finetune or {}), dict(simulated or {}))
+            Selection(str(ann_file), nav_filter_path, pdm_path, finetune, simulated, self._area is not None)
         )
         for note in chosen.notes:
             print_log(note, "current", logging.WARNING)
@@ -191,6 +203,8 @@ class OpenSceneDataset(Dataset):
             sample.gt_sub_scores = torch.from_numpy(self._sub_scores(queue))
         if self._maps is not None:
             add_map_truth(sample, self._maps.draw(frame))
+        if self._area is not None:
+            sample.gt_objects = clip_objects(queue, self.sequences, self._area)
         return sample
 
     def _future(self, frame: Frame, imitate: bool) -> tuple[np.ndarray, np.ndarray]:

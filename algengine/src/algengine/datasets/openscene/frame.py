@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from algengine.datasets.openscene.objects import SeenObjects, parse_objects
 from algengine.errors import RecordingError
 from simengine.datatypes.camera import five_coefficients
 from simengine.datatypes.vehicle import VehicleParams
@@ -74,6 +75,7 @@ class Frame:
         dataset: `syn_name` of a simulated frame, else empty.
         invalid: simulated, and its rewards could not be made.
         place: `map_location`, empty where the file has none.
+        objects: around the ego; None if they were not asked for.
     """
 
     token: str
@@ -94,6 +96,7 @@ class Frame:
     dataset: str = ""
     invalid: bool = False
     place: str = ""
+    objects: SeenObjects | None = None
 
     @property
     def pose(self) -> np.ndarray:
@@ -112,10 +115,11 @@ class FrameParser:
 
     Args:
         source: file that they come from, for messages.
+        objects: whether frames keep the objects around the ego, which planners do not look at.
     """
 
-    def __init__(self, source: object) -> None:
-        self._source = source
+    def __init__(self, source: object, objects: bool = False) -> None:
+        self._source, self._objects = source, objects
         self._rigs: dict[bytes, tuple[FrameCamera, ...]] = {}
 
     def frame(self, info: Mapping) -> Frame:
@@ -162,6 +166,7 @@ class FrameParser:
             dataset=simulated,
             invalid=bool(info.get("invalid", False)),
             place=str(info.get("map_location") or ""),
+            objects=parse_objects(info) if self._objects else None,
         )
 
     def _rig(self, cams: Mapping[str, Mapping]) -> tuple[FrameCamera, ...]:

@@ -60,9 +60,12 @@ def read_infos(path: Path) -> list[Mapping]:
     return infos
 
 
-def read_frames(path: Path, logs: Collection[str] | None = None) -> Iterator[Frame]:
-    """Yield the frames of all files at `path`, see `info_files`; one file at a time is held in memory."""
+def read_frames(path: Path, logs: Collection[str] | None = None, objects: bool = False) -> Iterator[Frame]:
+    """Yield the frames of all files at `path`, see `info_files`; one file at a time is held in memory.
+
+    With `objects` frames keep those around the ego, see `FrameParser`.
+    """
     for file in info_files(path, logs):
-        parser = FrameParser(file)
+        parser = FrameParser(file, objects)
         for info in read_infos(file):
             yield parser.frame(info)

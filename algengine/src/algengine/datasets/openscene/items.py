@@ -35,6 +35,7 @@ class Selection:
     pdm_path: str | None = None
     finetune: Mapping = field(default_factory=dict)
     simulated: Mapping = field(default_factory=dict)
+    objects: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def select_items(selection: Selection) -> Chosen:
         {name: SyntheticData(located(options.data_root), name) for name in options.folders} if options else {}
     )
     logs = None if split is None or tuning else split.content.get("log_names")
-    frames = list(read_frames(located(selection.ann_file), logs or None))
+    frames = list(read_frames(located(selection.ann_file), logs or None, selection.objects))
     sequences = FrameSequences(frames + [f for one in data.values() for f in one.frames])
     base = _base(split, selection, sequences, frames)
     if tuning:
