@@ -226,11 +226,30 @@ def test_recipes_have_the_published_names():
     assert {f"e2e_vadv2_50pct_{ending}" for ending in (*endings, "rlft_rare_rollout_bwm")} <= set(RECIPES)
 
 
-def test_unknown_keys_are_refused(tmp_path):
+def test_unknown_keys_and_wrong_values_are_refused(tmp_path):
     for text, message in (
         ("data = dict(rares=[])", "data has the key 'rares'"),
         ("data = dict()\nobjective = dict(type='ppo')", r"objective\.type is 'ppo'"),
         ("objective = dict()", "no data="),
+        ("data = 5", r"data is 5, expected dict"),
+        ("data = dict()\nschedule = None", "schedule is None, expected dict"),
+        ("data = dict(rare='run')", r"data\.rare is 'run', expected a list"),
+        ("data = dict(filter='v3')", r"data\.filter is 'v3', expected one of v1"),
+        ("data = dict(seed=-1)", r"data\.seed is -1, expected at least 0"),
+        ("data = dict()\nschedule = dict(batch_size=0)", r"schedule\.batch_size is 0, expected at least 1"),
+        (
+            "data = dict()\nschedule = dict(batch_size=True)",
+            r"schedule\.batch_size is True, expected a whole number",
+        ),
+        ("data = dict()\nschedule = dict(lr='fast')", r"schedule\.lr is 'fast', expected a number"),
+        ("data = dict()\nschedule = dict(lr=-1)", r"schedule\.lr is -1, expected a number above 0"),
+        (
+            "data = dict()\nschedule = dict(clip=float('nan'))",
+            r"schedule\.clip is nan, expected a number above 0",
+        ),
+        ("data = dict()\nschedule = dict(epochs=0)", "expected one of them above 0"),
+        ("data = dict()\nschedule = dict(autocast='fp8')", r"schedule\.autocast is 'fp8'"),
+        ("data = dict()\nadapters = dict(rank=-1)", r"adapters\.rank is -1, expected at least 0"),
     ):
         path = tmp_path / "recipe.py"
         path.write_text(text + "\n")

@@ -57,6 +57,10 @@ class AdapterConfig:
     rules: Sequence[LoRARule] = HEAD_RULES
     trainable: Sequence[str] = ()
 
+    def __post_init__(self) -> None:
+        if self.rank < 0:
+            raise ConfigError(f"adapters.rank is {self.rank}, expected at least 0")
+
 
 def adapt(planner: nn.Module, config: AdapterConfig) -> tuple[str, ...]:
     """Freeze a planner, give it adapters, and return the paths of the layers that have one.

@@ -13,7 +13,17 @@ from algengine.post_training.published import PublishedObjective
 from algengine.post_training.recipe import DataConfig
 from simengine.errors import ConfigError
 
+_KINDS = {
+    bool: (bool, "True or False"),
+    int: (int, "a whole number"),
+    float: ((int, float), "a number"),
+    str: (str, "a text"),
+    tuple: ((list, tuple), "a list such as ['path']"),
+}
+"""What a key takes whose default is of a type."""
 OBJECTIVES = {"expectation": ExpectationObjective, "published": PublishedObjective}
+
+AUTOCASTS = ("", "bfloat16", "float16")
 
 
 @dataclass(frozen=True)
@@ -51,6 +61,20 @@ class ScheduleConfig:
     save_every: int = 100
     log_every: int = 10
     autocast: str = ""
+
+    def __post_init__(self) -> None:
+        at_least = {"batch_size": 1, "save_every": 1, "log_every": 1}
+        at_least |= dict.fromkeys(("steps", "epochs", "warmup", "weight_decay", "seed"), 0)
+        for name, least in at_least.items():
+            if not getattr(self, name) >= least:
+                raise ConfigError(f"schedule.{name} is {getattr(self, name)}, expected at least {least}")
+        for name in ("lr", "clip"):
+            if not getattr(self, name) > 0.0:
+                raise ConfigError(f"schedule.{name} is {getattr(self, name)}, expected a number above 0")
+        if not self.steps and not self.epochs:
+            raise ConfigError("schedule.steps and schedule.epochs are 0, expected one of them above 0")
+        if self.autocast not in AUTOCASTS:
+            raise ConfigError(f"schedule.autocast is {self.autocast!r}, expected one of {AUTOCASTS}")
 
 
 @dataclass(frozen=True)
@@ -111,27 +135,38 @@ def read_config(config: Config) -> PostTrainingConfig:
             "the config has no data=dict(...), expected a recipe such as post_training/e2e_vadv2_50pct_rlft_rare_log: "
             "planners are trained with `algengine train`"
         )
-    objective = dict(plain.get("objective", {}))
+    objective = dict(_section(plain, "objective"))
     kind = objective.pop("type", "expectation")
     if kind not in OBJECTIVES:
         raise ConfigError(f"objective.type is {kind!r}, expected one of {', '.join(OBJECTIVES)}")
-    adapters = dict(plain.get("adapters", {}))
-    if "rules" in adapters:
+    adapters = dict(_section(plain, "adapters"))
+    if isinstance(adapters.get("rules"), list):
         adapters["rules"] = tuple(_fill(LoRARule, rule, "adapters.rules") for rule in adapters["rules"])
     return PostTrainingConfig(
-        data=_fill(DataConfig, plain["data"], "data"),
+        data=_fill(DataConfig, _section(plain, "data"), "data"),
         objective=_fill(OBJECTIVES[kind], objective, "objective"),
         adapters=_fill(AdapterConfig, adapters, "adapters"),
-        schedule=_fill(ScheduleConfig, plain.get("schedule", {}), "schedule"),
-        cache=_fill(CacheConfig, plain.get("cache", {}), "cache"),
-        model=plain.get("model", {}),
+        schedule=_fill(ScheduleConfig, _section(plain, "schedule"), "schedule"),
+        cache=_fill(CacheConfig, _section(plain, "cache"), "cache"),
+        model=_section(plain, "model"),
     )
 
 
+def _section(plain: Mapping, name: str) -> Mapping:
+    section = plain.get(name, {})
+    if not isinstance(section, Mapping):
+        raise ConfigError(f"{name} is {section!r}, expected dict(...)")
+    return section
+
+
 def _fill(kind: type, values: Mapping, name: str) -> object:
-    known = {item.name for item in fields(kind)}
-    unknown = sorted(set(values) - known)
-    if unknown:
-        raise ConfigError(f"{name} has the key {unknown[0]!r}, expected some of {', '.join(sorted(known))}")
+    known = {item.name: item.default for item in fields(kind)}
+    for key, value in values.items():
+        if key not in known:
+            raise ConfigError(f"{name} has the key {key!r}, expected some of {', '.join(sorted(known))}")
+        default = type(known[key])
+        accepted, words = _KINDS.get(default, (object, ""))
+        if not isinstance(value, accepted) or (isinstance(value, bool) and default is not bool):
+            raise ConfigError(f"{name}.{key} is {value!r}, expected {words}")
     # Plain values, so that a config read from a file equals one written in Python.
     return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from simengine.errors import ConfigError
-
 FILTERS = ("v1", "v2", "none")
 _GOOD_ENOUGH, _BAD, _SLOW = 0.9, 2 / 3, 0.2
 
@@ -21,12 +19,7 @@ def keeps(name: str, step: int, columns: dict[str, np.ndarray], driven: int) -> 
         step: number of the decision in its rollout.
         columns: (K,) rewards by name; unknown ones are NaN, which no rule lets pass.
         driven: plan that was driven, -1 if it is none of the vocabulary.
-
-    Raises:
-        ConfigError: there is no such filter.
     """
-    if name not in FILTERS:
-        raise ConfigError(f"data.filter is {name!r}, expected one of {', '.join(FILTERS)}")
     score = columns["score"]
     if np.isnan(score).any():
         return False

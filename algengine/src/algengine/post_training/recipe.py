@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from algengine.errors import RecordingError
-from algengine.post_training.filters import keeps
+from algengine.post_training.filters import FILTERS, keeps
 from algengine.post_training.outcome import NORMAL, REAL_FAILURE, SYNTHETIC
 from algengine.post_training.runs import Decision, read_run
 from algengine.rare_cases.split_file import read_split
+from simengine.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,13 @@ class DataConfig:
     normal_ratio: float = 1.0
     normal_only: bool = False
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.filter not in FILTERS:
+            raise ConfigError(f"data.filter is {self.filter!r}, expected one of {', '.join(FILTERS)}")
+        for name in ("normal_ratio", "seed"):
+            if not getattr(self, name) >= 0:
+                raise ConfigError(f"data.{name} is {getattr(self, name)}, expected at least 0")
 
 
 def select_decisions(config: DataConfig, vocabulary_key: str) -> list[Decision]:
