@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from mmap import mmap
 from pathlib import Path
 
 import numpy as np
@@ -97,3 +98,11 @@ def golden_scenario(data: dict[str, np.ndarray]) -> Scenario:
         lights=TrafficLights(lanes, red.reshape(len(lanes), frames), np.full((len(lanes), 2), np.nan)),
         route=tuple(data["route_rb_token"].tolist()),
     )
+
+
+def is_mapped(array: np.ndarray) -> bool:
+    """Return whether an array is a view of a memory map."""
+    base = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    return isinstance(base.obj if isinstance(base, memoryview) else base, mmap)

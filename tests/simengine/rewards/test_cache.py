@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rewards_factories import busy_scenario, make_plans, make_vocabulary, write_scenarios
+from rewards_factories import busy_scenario, is_mapped, make_plans, make_vocabulary, write_scenarios
 from simengine.errors import ConfigError, ScenarioFormatError
 from simengine.rewards.cache_entry import compute_entry, entry_key, entry_path
 from simengine.rewards.cache_index import CacheIndex, load_index, open_index, save_index
@@ -86,7 +86,7 @@ def test_lookup_gives_what_the_scorer_gives(cache, tmp_path):
             np.testing.assert_array_equal(
                 cache[handle.token][name], expected.columns[name].astype(np.float32)
             )
-    assert isinstance(cache["token_0"]["score"], np.memmap)
+    assert is_mapped(cache["token_0"]["score"])
     assert cache["token_0"].unknown == {}
     with pytest.raises(KeyError):
         cache["token_0"]["charm"]

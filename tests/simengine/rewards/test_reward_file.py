@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rewards_factories import make_vocabulary
+from rewards_factories import is_mapped, make_vocabulary
 from simengine.errors import ScenarioFormatError
 from simengine.files.arrays import read_arrays, write_arrays
 from simengine.rewards.columns import COLUMNS, decode, encode
@@ -23,8 +23,8 @@ def random_scores(step: int, seed: int = 0) -> VocabularyScores:
     return VocabularyScores("t", step, "navsim_v1", *columns, reference_progress=12.5, reference="pdm_closed")
 
 
-def write(path, count=3):
-    scores = [random_scores(step) for step in range(count)]
+def write(path, count=3, seed=0):
+    scores = [random_scores(step, seed) for step in range(count)]
     targets = [Imitation(step, np.full((8 - step, 2), float(step))) for step in range(count)]
     return save_rewards(path, scores, VOCABULARY, targets, scenario_id="log-t"), scores, targets
 
@@ -48,13 +48,23 @@ def test_round_trip(tmp_path):
 def test_numbers_are_views_of_the_mapped_file_and_read_only(tmp_path):
     path, _, _ = write(tmp_path / "t.npz")
     column = open_rewards(path).column("score", 1)
-    assert isinstance(column, np.memmap)
+    assert is_mapped(column)
     assert column.dtype == np.float32
     with pytest.raises(ValueError, match="read-only"):
         column[0] = 1.0
     # Anyone can read the file without us, and without pickle.
     with np.load(path, allow_pickle=False) as plain:
         np.testing.assert_array_equal(plain["score"][1], column)
+
+
+def test_a_file_that_was_written_anew_is_read_anew(tmp_path):
+    path, *_ = write(tmp_path / "t.npz")
+    before = open_rewards(path).column("score", 1).copy()
+    other, *_ = write(tmp_path / "other.npz", seed=1)
+    other.replace(path)
+    after = open_rewards(path)
+    assert not np.array_equal(after.column("score", 1), before)
+    after.verify()
 
 
 def test_an_open_file_costs_one_descriptor(tmp_path):

@@ -6,6 +6,9 @@ import json
 import math
 import struct
 import zipfile
+from dataclasses import dataclass
+from functools import lru_cache
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,39 +21,64 @@ _LOCAL_HEADER = 30
 _UNREADABLE = (ValueError, KeyError, EOFError, OSError, struct.error, zipfile.BadZipFile, UnicodeDecodeError)
 
 
+@dataclass(frozen=True)
+class _Layout:
+    """Header of a file, and where its arrays lie: bytes from the start, type and shape by name."""
+
+    header: dict
+    places: dict[str, tuple[int, np.dtype, tuple[int, ...]]]
+
+
 def map_arrays(path: Path, format_name: str, version: int) -> tuple[dict, dict[str, np.ndarray]]:
     """Return header and memory-mapped arrays of a file written by `write_arrays(..., compress=False)`.
 
-    Only the directory of the file and the heads of its arrays are checked here, not their content. All arrays share
-    one mapping, so an open file costs one descriptor.
+    Only the directory of the file and the heads of its arrays are checked here, not their content, and those only when
+    the file is new or has changed. All arrays share one mapping, so an open file costs one descriptor.
 
     Raises:
         ScenarioFormatError: the file is missing, truncated, compressed, of another format or version.
     """
     path = Path(path)
     try:
-        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
-            raw = np.memmap(file, np.uint8, "r")
-            arrays = {
-                info.filename.removesuffix(".npy"): _view(raw, file, info) for info in archive.infolist()
-            }
-        header = json.loads(arrays.pop(HEADER).tobytes())
-        found = (header.get("format"), header.get("version"))
+        found = path.stat()
+        layout = _read_layout(path, found.st_ino, found.st_size, found.st_mtime_ns)
+        with path.open("rb") as file:
+            # Not `np.memmap`, whose views cost several times as much.
+            raw = np.frombuffer(mmap(file.fileno(), 0, access=ACCESS_READ), np.uint8)
+        arrays = {
+            name: raw[start : start + kind.itemsize * math.prod(shape)].view(kind).reshape(shape)
+            for name, (start, kind, shape) in layout.places.items()
+        }
     except _UNREADABLE as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise ScenarioFormatError(
             f"{path}: cannot be read ({type(error).__name__}: {reason}), expected a complete {format_name} file: "
             "delete it and make it again"
         ) from None
-    if found != (format_name, version):
+    known = (layout.header.get("format"), layout.header.get("version"))
+    if known != (format_name, version):
         raise ScenarioFormatError(
-            f"{path}: format {found[0]!r} version {found[1]!r}, expected {format_name!r} version {version}: "
+            f"{path}: format {known[0]!r} version {known[1]!r}, expected {format_name!r} version {version}: "
             "make it again with this release"
         )
-    return header, arrays
+    return layout.header, arrays
 
 
-def _view(raw: np.ndarray, file: BinaryIO, info: zipfile.ZipInfo) -> np.ndarray:
+@lru_cache(maxsize=16384)
+def _read_layout(path: Path, inode: int, size: int, changed: int) -> _Layout:
+    """Return the layout of a file; the last three say which content of it.
+
+    Training opens the same files at every update, and parsing heads would take most of its time.
+    """
+    with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+        places = {info.filename.removesuffix(".npy"): _place(file, info) for info in archive.infolist()}
+        start, kind, shape = places.pop(HEADER)
+        file.seek(start)
+        header = json.loads(file.read(kind.itemsize * math.prod(shape)))
+    return _Layout(header, places)
+
+
+def _place(file: BinaryIO, info: zipfile.ZipInfo) -> tuple[int, np.dtype, tuple[int, ...]]:
     if info.compress_type != zipfile.ZIP_STORED:
         raise ValueError(f"{info.filename} is compressed")
     file.seek(info.header_offset)
@@ -62,5 +90,4 @@ def _view(raw: np.ndarray, file: BinaryIO, info: zipfile.ZipInfo) -> np.ndarray:
     shape, fortran, kind = read(file)
     if kind.hasobject or fortran:
         raise ValueError(f"{info.filename} is no plain array")
-    start = file.tell()
-    return raw[start : start + kind.itemsize * math.prod(shape)].view(kind).reshape(shape)
+    return file.tell(), kind, shape
