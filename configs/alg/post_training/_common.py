@@ -5,12 +5,12 @@ rollout = 'data/alg_engine/post_training/rare_train_rollout'
 
 cache = dict(root='data/alg_engine/features', dtype='float16')
 adapters = dict(rank=16, alpha=16.0)
-schedule = dict(steps=0, epochs=8, batch_size=16, lr=2e-4, warmup=50, seed=0, save_every=100, log_every=10, autocast='')
+schedule = dict(steps=2000, epochs=0, batch_size=48, lr=1e-3, warmup=50, seed=0, save_every=100, log_every=10, autocast='')
 objective = dict(
     type='expectation',
     baseline='reference',
     kl='policy_reference',
-    kl_weight=0.05,
+    kl_weight=0.01,
     entropy_weight=0.0,
     imitation_weight=0.1)
 data = dict(common=[common], rare=[], rollouts=[], failures=[], filter='v1', normal_ratio=1.0, seed=0)

@@ -33,11 +33,11 @@ class TableOptions:
     """
 
     checkpoint: Path
-    scenarios: int = 72
+    scenarios: int = 120
     test_scenarios: int = 72
     seeds: int = 3
-    steps: int = 400
-    batch_size: int = 16
+    steps: int = 2000
+    batch_size: int = 48
     lr: float = 1e-3
     train_options: tuple[str, ...] = ()
     rounds: int = 30
