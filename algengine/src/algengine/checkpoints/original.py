@@ -60,7 +60,8 @@ def convert_original(
     """Return our state dict for `model` and a report.
 
     A leading `module.` is dropped. Parts that a checkpoint lacks as a whole (the planning head of a perception
-    checkpoint, the sub-score heads of VADv2) keep their initial values; anything else must be complete.
+    checkpoint, the sub-score heads of VADv2) keep their initial values; anything else must be complete. A detector,
+    from which the perception stage starts, has other cameras and another grid: all its tensors are taken that fit.
 
     Args:
         state: published names and tensors.
@@ -87,11 +88,16 @@ def convert_original(
         else:
             ours[target] = _laid_out(value, target, layout, model)
     tensors = {target: _stacked(target, value) for target, value in ours.items()}
+    detector = _is_detector(plain, wanted)
+    if detector:
+        fitting = {name: value for name, value in tensors.items() if value.shape == wanted[name].shape}
+        dropped["parts of another size"] += len(tensors) - len(fitting)
+        tensors = fitting
     _check_shapes(tensors, wanted)
     # Counters of batches are younger than some checkpoints and change nothing.
     missing = [n for n in wanted if n not in tensors and not n.endswith("num_batches_tracked")]
-    fresh = _check_complete(plain, missing)
-    return tensors, Report(len(tensors), dict(dropped), fresh, len(updates), merge)
+    fresh = _parts(missing) if detector else _check_complete(plain, missing)
+    return tensors, Report(len(tensors), dict(+dropped), fresh, len(updates), merge)
 
 
 def adopt_original(model: nn.Module, state: dict[str, Tensor], prefix: str, *_args: object) -> None:
@@ -119,9 +125,8 @@ def _find(name: str) -> tuple[str, str]:
 
 def _label(name: str, target: str) -> str:
     """Return what a tensor that is not used is part of."""
-    if target:
-        return "parts that this planner lacks"
-    return next((label for pattern, label in UNUSED if re.fullmatch(pattern, name)), "unknown names")
+    other = "parts that this planner lacks" if target else "unknown names"
+    return next((label for pattern, label in UNUSED if re.fullmatch(pattern, name)), other)
 
 
 def _laid_out(value: Tensor, target: str, layout: str, model: nn.Module) -> Tensor:
@@ -165,9 +170,21 @@ def _check_shapes(tensors: dict[str, Tensor], wanted: dict[str, Tensor]) -> None
             )
 
 
+def _is_detector(plain: dict[str, Tensor], wanted: dict[str, Tensor]) -> bool:
+    """Return whether a model that tracks is given a checkpoint that only detects."""
+    further = ("planning_head.", "query_interact.")
+    tracks = any(name.startswith("track_head.") for name in wanted)
+    return tracks and not any(name.startswith(further) for name in plain)
+
+
+def _parts(names: list[str]) -> tuple[str, ...]:
+    """Return the modules that tensors belong to, by the first two words of their names."""
+    return tuple(sorted({".".join(name.split(".")[:2]) for name in names}))
+
+
 def _check_complete(plain: dict[str, Tensor], missing: list[str]) -> tuple[str, ...]:
     """Return the parts that the checkpoint lacks as a whole; a part that it has in pieces is an error."""
-    optional = {"bev_head."}
+    optional = {"bev_head.", "map_head."}
     if not any(name.startswith("planning_head.") for name in plain):
         optional.add("head.")
     elif not any(name.startswith("planning_head.heads.noc.") for name in plain):

@@ -10,6 +10,7 @@ Each rule is a pattern of the published name, our name, and the change of layout
 from __future__ import annotations
 
 _ENCODER = r"pts_bbox_head\.transformer\.encoder\.layers\.(\d+)\."
+_OBJECTS = r"pts_bbox_head\.transformer\.decoder\.layers\.(\d+)\."
 _DECODER = r"planning_head\.transformer\.bev_interaction_layers\.(\d+)\."
 _END = r"\.(weight|bias)"
 
@@ -50,6 +51,35 @@ RULES: tuple[tuple[str, str, str], ...] = (
     (_ENCODER + r"norms\.0" + _END, r"bev_encoder.layers.\1.temporal_norm.\2", ""),
     (_ENCODER + r"norms\.1" + _END, r"bev_encoder.layers.\1.spatial_norm.\2", ""),
     (_ENCODER + r"norms\.2" + _END, r"bev_encoder.layers.\1.feed_forward.norm.\2", ""),
+    # Object queries of the perception stage, the decoder they pass through, and how they are carried on.
+    (r"query_embedding\.weight", "track_head.new_queries.embedding.weight", ""),
+    (r"reference_points" + _END, r"track_head.new_queries.reference.\1", ""),
+    (_OBJECTS + r"attentions\.0\.attn\.(.+)", r"track_head.decoder.layers.\1.among.\2", ""),
+    (
+        _OBJECTS + r"attentions\.1\.sampling_offsets" + _END,
+        r"track_head.decoder.layers.\1.map.offsets.\2",
+        "",
+    ),
+    (
+        _OBJECTS + r"attentions\.1\.attention_weights" + _END,
+        r"track_head.decoder.layers.\1.map.weights.\2",
+        "",
+    ),
+    (_OBJECTS + r"attentions\.1\.value_proj" + _END, r"track_head.decoder.layers.\1.map.value.\2", "conv"),
+    (_OBJECTS + r"attentions\.1\.output_proj" + _END, r"track_head.decoder.layers.\1.map.output.\2", ""),
+    (
+        _OBJECTS + r"ffns\.0\.layers\.0\.0" + _END,
+        r"track_head.decoder.layers.\1.feed_forward.layers.0.\2",
+        "",
+    ),
+    (_OBJECTS + r"ffns\.0\.layers\.1" + _END, r"track_head.decoder.layers.\1.feed_forward.layers.3.\2", ""),
+    (_OBJECTS + r"norms\.0" + _END, r"track_head.decoder.layers.\1.among_norm.\2", ""),
+    (_OBJECTS + r"norms\.1" + _END, r"track_head.decoder.layers.\1.map_norm.\2", ""),
+    (_OBJECTS + r"norms\.2" + _END, r"track_head.decoder.layers.\1.feed_forward.norm.\2", ""),
+    (r"pts_bbox_head\.cls_branches\.(.+)", r"track_head.decoder.classes.\1", ""),
+    (r"pts_bbox_head\.reg_branches\.(.+)", r"track_head.decoder.boxes.\1", ""),
+    (r"pts_bbox_head\.past_traj_reg_branches\.(.+)", r"track_head.decoder.tracks.\1", ""),
+    (r"(query_interact|memory_bank)\.(.+)", r"track_head.\1.\2", ""),
     # Vocabulary and ego status.
     (r"planning_head\.vocab", "head.vocabulary", ""),
     (r"planning_head\.pos_embed\.(0|2)" + _END, r"head.encoder.embed.\1.\2", ""),
@@ -90,4 +120,4 @@ UNUSED: tuple[tuple[str, str], ...] = (
     (r"(seg_head|boxes_query_embedding_layer)\..+", "map head"),
     (r"criterion\..+", "training criterion"),
 )
-"""Published parts that no planner uses, and what to call them in a report."""
+"""Published parts that planners do not use, and what to call them in a report."""
