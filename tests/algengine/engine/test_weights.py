@@ -1,5 +1,6 @@
 import pickle
 
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
@@ -53,13 +54,32 @@ def test_truncated_file_is_one_sentence(exported, keep):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"# Title\n", b"{}", "\u00fc".encode()])
+@pytest.mark.parametrize("content", [b"", b"text", b"# Title\n", b"{}", "\u00fc".encode()])
 def test_a_file_that_is_no_checkpoint_is_called_that(content, tmp_path):
     path = tmp_path / "README.md"
     path.write_bytes(content)
     with pytest.raises(CheckpointError, match=r"README.md is no checkpoint, .*check the path$") as caught:
         load_checkpoint(path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("archive", [True, False])
+def test_whatever_is_wrong_with_the_bytes_is_one_sentence(archive, tmp_path):
+    rng, path = np.random.default_rng(0), tmp_path / "a.pth"
+    content = {"state_dict": {"a": torch.zeros(3)}, "meta": {"epoch": 1}, "log": [1, 2.5, "x"]}
+    torch.save(content, path, _use_new_zipfile_serialization=archive)
+    whole, refused = path.read_bytes(), 0
+    for _ in range(200):
+        damaged = np.frombuffer(whole, np.uint8).copy()
+        damaged[rng.integers(4, len(damaged), 3)] = rng.integers(0, 256, 3)
+        path.write_bytes(damaged.tobytes())
+        try:
+            load_checkpoint(path)
+        except CheckpointError as error:
+            refused += 1
+            assert "\n" not in str(error)
+    assert refused > 20
 
 
 def test_missing_foreign_and_unfitting_files(exported, tmp_path):

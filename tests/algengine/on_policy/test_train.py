@@ -145,7 +145,18 @@ def test_every_scenario_comes_before_any_comes_again():
     assert draw_scenarios(7, 3, 1, 0) != rounds[0]
 
 
-@pytest.mark.parametrize("change", [{"rounds": 0}, {"scenes": 0}, {"explore": 1.5}])
+@pytest.mark.parametrize(
+    "change",
+    [{"rounds": 0}, {"scenes": 0}, {"explore": 1.5}, {"lr": 0.0}, {"lr": float("nan")}, {"seed": -1}],
+)
 def test_senseless_options_are_one_sentence(change):
     with pytest.raises(ConfigError, match="expected"):
         replace(CONFIG, **change)
+
+
+def test_a_place_that_cannot_be_written_is_found_before_the_first_drive(base, tmp_path):
+    (tmp_path / "file").touch()
+    world = ToyWorld()
+    world.begin = None  # nobody may drive
+    with pytest.raises(ConfigError, match="work dir .* cannot be made"):
+        train_on_policy(CONFIG, base, world, tmp_path / "file" / "work")

@@ -24,6 +24,7 @@ from algengine.post_training.recipe import DataConfig
 from algengine.post_training.schedule import learning_rate
 from algengine.post_training.train import post_train
 from post_training_factories import make_base, write_run
+from published_factories import build_small, small_config, small_state
 from simengine.errors import ConfigError
 
 pytestmark = pytest.mark.mm
@@ -137,6 +138,45 @@ def test_a_work_dir_belongs_to_one_run(config, base, tmp_path):
     other = replace(short, objective=ExpectationObjective(kl_weight=0.2))
     with pytest.raises(CheckpointError, match="another config, data or base planner"):
         post_train(other, base, tmp_path)
+
+
+def test_a_place_that_cannot_be_written_is_found_before_the_work(config, base, tmp_path):
+    (tmp_path / "file").touch()
+    told = []
+    with pytest.raises(ConfigError, match=r"work dir .*file/work cannot be made .*give another --work-dir"):
+        post_train(config, base, tmp_path / "file" / "work", progress=lambda *words: told.append(words))
+    assert told == []
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04 and no more"])
+def test_a_damaged_state_says_which_file_to_delete(config, base, tmp_path, content):
+    (tmp_path / "state.pth").write_bytes(content)
+    with pytest.raises(
+        CheckpointError, match=r"state\.pth is no saved state of a run.* or delete it"
+    ) as caught:
+        post_train(config, base, tmp_path)
+    assert "\n" not in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["state.pth"]
+
+
+def test_a_published_checkpoint_may_be_the_base(tmp_path):
+    config = {
+        "model": small_config(compat=True),
+        "train_dataloader": {"dataset": {"cameras": ["CAM_F0", "CAM_L0"]}},
+    }
+    (tmp_path / "config.py").write_text("".join(f"{key} = {value!r}\n" for key, value in config.items()))
+    torch.save({"state_dict": small_state(), "meta": {"epoch": 8}}, tmp_path / "epoch_8.pth")
+    base = load_base(tmp_path / "epoch_8.pth", str(tmp_path / "config.py"))
+    assert base.cameras == ("CAM_F0", "CAM_L0")
+    assert base.vocabulary.size == 5
+    expected = build_small(compat=True)
+    expected.load_state_dict(small_state())
+    built = base.build().state_dict()
+    assert built.keys() == expected.state_dict().keys()
+    assert all(torch.equal(built[name], value) for name, value in expected.state_dict().items())
+    torch.save({"state_dict": {"head.vocabulary": torch.zeros(5, 40, 3)}}, tmp_path / "other.pth")
+    with pytest.raises(CheckpointError, match="do not fit the model of the config"):
+        load_base(tmp_path / "other.pth", str(tmp_path / "config.py"))
 
 
 def test_exported_weights_serve_with_merged_adapters(trained, base, monkeypatch):

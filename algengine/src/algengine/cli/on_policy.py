@@ -57,13 +57,12 @@ def execute(arguments: argparse.Namespace) -> int:
         lr=arguments.lr,
         seed=arguments.seed,
     )
+    device = choose_device(arguments.device)
     base = load_base(arguments.checkpoint or shipped_weights("vadv2_demo"))
     only = read_split(arguments.only).tokens if arguments.only else ()
     world = SimulatedWorld(arguments.overrides, base.vocabulary, config.scenes, arguments.threads, only)
     try:
-        weights = train_on_policy(
-            config, base, world, arguments.work_dir, choose_device(arguments.device), _show
-        )
+        weights = train_on_policy(config, base, world, arguments.work_dir, device, _show)
     finally:
         world.close()
     print(f"weights: {weights}")

@@ -46,6 +46,7 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.config is None and arguments.vocabulary is None:
         raise ConfigError("there is no config, expected the recipe to train: algengine post-train CONFIG ...")
     config = read_config(load_config(arguments.config, arguments.cfg_options)) if arguments.config else None
+    device = choose_device(arguments.device)
     base = load_base(arguments.checkpoint, arguments.base_config)
     if arguments.vocabulary is not None:
         save_vocabulary(base.vocabulary.plans.astype("float32"), arguments.vocabulary)
@@ -53,7 +54,7 @@ def execute(arguments: argparse.Namespace) -> int:
         return 0
     folder = arguments.work_dir or work_dir(Path(arguments.config).stem)
     with _Bar() as bar:
-        weights = post_train(config, base, folder, choose_device(arguments.device), bar.show)
+        weights = post_train(config, base, folder, device, bar.show)
     _print_summary(folder / SUMMARY_NAME)
     print(f"weights: {weights}")
     return 0

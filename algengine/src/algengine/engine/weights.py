@@ -10,6 +10,7 @@ import io
 import json
 import pickle
 import re
+import struct
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,8 +30,10 @@ _TRAINING_ONLY = ("bev_head.",)
 _MAGIC = (b"PK\x03\x04", b"\x80")
 """Begin of what torch saves: an archive, or a pickle in its old format."""
 _UNREADABLE = (
-    RuntimeError, OSError, EOFError, ValueError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile
+    RuntimeError, OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, AssertionError, OverflowError,
+    struct.error, pickle.UnpicklingError, zipfile.BadZipFile,
 )  # fmt: skip
+"""What torch raises for damaged files."""
 _FULL_PRECISION = ("head.vocabulary", "running_mean", "running_var", "num_batches_tracked")
 
 
@@ -59,6 +62,11 @@ def load_checkpoint(path: Path) -> dict:
         raise CheckpointError(
             f"there is no checkpoint at {path}, expected a weights file: train and export one first"
         )
+    with Path(path).open("rb") as file:
+        if not file.read(4).startswith(_MAGIC):
+            raise CheckpointError(
+                f"{path} is no checkpoint, expected a .pth file of `algengine export` or a training: check the path"
+            )
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except _UNREADABLE as error:
@@ -131,9 +139,6 @@ def _why_not(path: Path, error: Exception) -> str:
             f"the checkpoint {path} holds a Python object ({found[1]}), which could run code, expected tensors and "
             "plain values only: save its state_dict alone where you trust it"
         )
-    with path.open("rb") as file:
-        if not file.read(4).startswith(_MAGIC):
-            return f"{path} is no checkpoint, expected a .pth file of `algengine export` or a training: check the path"
     reason = "" if isinstance(error, pickle.UnpicklingError) else " ".join(str(error).split(". ")[0].split())
     return (
         f"the checkpoint {path} cannot be read ({reason or type(error).__name__}), expected a complete one: "

@@ -49,7 +49,7 @@ class SimulatedWorld:
         only: tokens to use, all if none.
 
     Raises:
-        ConfigError: a word is wrong, or no scenario is left.
+        ConfigError: a word or the number of threads is wrong, or no scenario is left.
     """
 
     def __init__(
@@ -60,6 +60,8 @@ class SimulatedWorld:
         threads: int = 1,
         only: Sequence[str] = (),
     ) -> None:
+        if threads < 1:
+            raise ConfigError(f"--threads is {threads}, expected at least 1")
         self._config = compose_run([*overrides, "ego=planner"])
         check(self._config)
         wanted = set(only)

@@ -25,7 +25,7 @@ from algengine.post_training.objective import ExpectationObjective
 from algengine.post_training.recipe import DataConfig
 from algengine.post_training.schedule import learning_rate
 from algengine.post_training.train import SUMMARY_NAME, update
-from algengine.post_training.training_state import STATE_NAME, load_state, save_state
+from algengine.post_training.training_state import STATE_NAME, load_state, open_work_dir, save_state
 from simengine.errors import ConfigError
 from simengine.files.atomic import write_atomically
 
@@ -64,6 +64,10 @@ class OnPolicyConfig:
         for name in ("rounds", "scenes", "passes", "batch_size"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}, expected at least 1")
+        if not self.lr > 0.0 or self.seed < 0:
+            raise ConfigError(
+                f"lr is {self.lr} and seed {self.seed}, expected a rate above 0 and a seed of at least 0"
+            )
         if not 0.0 <= self.explore <= 1.0:
             raise ConfigError(f"explore is {self.explore}, expected a share from 0 to 1")
 
@@ -94,9 +98,10 @@ def train_on_policy(
         progress: see `Progress`.
 
     Raises:
-        ConfigError: the loss is no number any more.
+        ConfigError: the loss is no number any more, or `work_dir` cannot be written.
         CheckpointError: the state in `work_dir` belongs to another run.
     """
+    work_dir = open_work_dir(Path(work_dir))
     key = _key(config, base, world)
     reference = base.build().to(device)
     eyes = Eyes(reference, base.cameras, device)
@@ -106,7 +111,7 @@ def train_on_policy(
     student.to(device)
     learning = {n: p for n, p in student.named_parameters() if p.requires_grad}
     optimizer = torch.optim.AdamW(learning.values(), lr=config.lr, weight_decay=0.01)
-    done, log, state = 0, [], Path(work_dir) / STATE_NAME
+    done, log, state = 0, [], work_dir / STATE_NAME
     if state.is_file():
         done, log = load_state(state, learning, optimizer, key)
     for number in range(done, config.rounds):
@@ -120,9 +125,9 @@ def train_on_policy(
         progress(log[-1])
         save_state(state, number + 1, learning, optimizer, log, key)
     summary = {"config": asdict(config), "world": world.describe(), "log": log}
-    write_atomically(Path(work_dir) / SUMMARY_NAME, (json.dumps(summary, indent=1) + "\n").encode())
+    write_atomically(work_dir / SUMMARY_NAME, (json.dumps(summary, indent=1) + "\n").encode())
     metadata = base.metadata | {"cameras": list(base.cameras), "on_policy": asdict(config.objective)}
-    return export_student(student, model, base.state_dict, metadata, Path(work_dir))
+    return export_student(student, model, base.state_dict, metadata, work_dir)
 
 
 def draw_scenarios(total: int, count: int, seed: int, number: int) -> list[int]:

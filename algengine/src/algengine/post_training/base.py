@@ -48,8 +48,10 @@ class BasePlanner:
 def load_base(checkpoint: Path, config: str | None = None) -> BasePlanner:
     """Return the planner in exported weights, or in a training checkpoint with the config that it was trained with.
 
+    A training checkpoint may be one of the original's.
+
     Raises:
-        CheckpointError: the file is missing, corrupt, or needs a config.
+        CheckpointError: the file is missing, corrupt, needs a config, or does not fit it.
     """
     content = load_checkpoint(checkpoint)
     if content.get("format") == FORMAT:
@@ -65,7 +67,9 @@ def load_base(checkpoint: Path, config: str | None = None) -> BasePlanner:
     state = {k: v for k, v in state.items() if not k.startswith(_TRAINING_ONLY)}
     cameras = tuple(loaded.train_dataloader.dataset.cameras)
     facts = {"cameras": list(cameras), "config": Path(config).stem}
-    return BasePlanner(loaded.model.to_dict() | {"bev_head": None}, state, cameras, facts)
+    model = loaded.model.to_dict() | {"bev_head": None}
+    # Published names become ours in a planner.
+    return BasePlanner(model, build_planner(model, state).state_dict(), cameras, facts)
 
 
 def make_student(base: BasePlanner, changes: Mapping, seed: int) -> tuple[VADv2, dict]:

@@ -21,8 +21,9 @@ from algengine.post_training.evaluate import evaluate
 from algengine.post_training.export import export_student
 from algengine.post_training.feature_cache import FeatureCache, planner_key
 from algengine.post_training.recipe import select_decisions
+from algengine.post_training.runs import Decision
 from algengine.post_training.schedule import learning_rate, num_steps
-from algengine.post_training.training_state import STATE_NAME, load_state, save_state
+from algengine.post_training.training_state import STATE_NAME, load_state, open_work_dir, save_state
 from simengine.errors import ConfigError
 from simengine.files.atomic import write_atomically
 
@@ -67,18 +68,20 @@ def post_train(
         progress: see `Progress`.
 
     Raises:
-        ConfigError: the loss is no number any more, or the config asks for nothing.
+        ConfigError: the loss is no number any more, the config asks for nothing, or `work_dir` cannot be written.
     """
     if torch.device(device).type == "cuda":
         torch.backends.cuda.matmul.allow_tf32 = True
-    prepared = prepare(config, base, device, progress)
+    decisions = select_decisions(config.data, base.vocabulary.key)
+    work_dir = open_work_dir(Path(work_dir))
+    prepared = prepare(config, base, decisions, device, progress)
     student, batches, schedule = prepared.student, prepared.batches, config.schedule
     total = num_steps(schedule, batches.per_epoch)
     learning = {n: p for n, p in student.named_parameters() if p.requires_grad}
     optimizer = torch.optim.AdamW(learning.values(), lr=schedule.lr, weight_decay=schedule.weight_decay)
     torch.manual_seed(schedule.seed)
     done, log = 0, []
-    state = Path(work_dir) / STATE_NAME
+    state = work_dir / STATE_NAME
     if state.is_file():
         done, log = load_state(state, learning, optimizer, prepared.key)
     before = evaluate(student, batches, device)["reference"]
@@ -93,14 +96,17 @@ def post_train(
         if (step + 1) % schedule.save_every == 0 or step == total - 1:
             save_state(state, step + 1, learning, optimizer, log, prepared.key)
     after = evaluate(student, batches, device)["policy"]
-    return _finish(prepared, config, base, Path(work_dir), {"before": before, "after": after, "log": log})
+    return _finish(prepared, config, base, work_dir, {"before": before, "after": after, "log": log})
 
 
 def prepare(
-    config: PostTrainingConfig, base: BasePlanner, device: torch.device | str, progress: Progress
+    config: PostTrainingConfig,
+    base: BasePlanner,
+    decisions: list[Decision],
+    device: torch.device | str,
+    progress: Progress,
 ) -> Prepared:
-    """Select the data, fill the cache and make the student."""
-    decisions = select_decisions(config.data, base.vocabulary.key)
+    """Fill the cache and make the student."""
     frozen = base.build()
     cache = FeatureCache(
         Path(config.cache.root), frozen, base.model, base.cameras, config.cache.dtype, device

@@ -6,6 +6,7 @@ So a resumed run equals one that was not interrupted.
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import torch
@@ -13,9 +14,27 @@ from torch import nn
 
 from algengine.engine.weights import load_checkpoint
 from algengine.errors import CheckpointError
+from simengine.errors import ConfigError
 from simengine.files.atomic import write_atomically
 
 STATE_NAME = "state.pth"
+
+
+def open_work_dir(folder: Path) -> Path:
+    """Make the folder of a run, before hours of work for it, and return it.
+
+    Raises:
+        ConfigError: nothing can be written there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"the work dir {folder} cannot be made ({error.strerror}), expected a folder: give another --work-dir"
+        ) from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigError(f"the work dir {folder} cannot be written to: give another --work-dir")
+    return folder
 
 
 def save_state(
@@ -47,9 +66,14 @@ def load_state(
     """Restore what `save_state` wrote and return the number of updates done and the log.
 
     Raises:
-        CheckpointError: the state belongs to another run.
+        CheckpointError: the state belongs to another run, or is damaged.
     """
-    content = load_checkpoint(path)
+    try:
+        content = load_checkpoint(path)
+    except CheckpointError as error:
+        raise CheckpointError(
+            f"{path} is no saved state of a run, expected none or a whole one: choose another --work-dir or delete it"
+        ) from error
     if content.get("key") != key:
         raise CheckpointError(
             f"{path} belongs to a run with another config, data or base planner: choose another --work-dir or delete it"
