@@ -52,7 +52,8 @@ say "3/6 labels"
 alg labels "$recordings" "$scenarios" --workers "$workers"
 if [ "$config" = hydramdp_demo ]; then
   say "4/6 vocabulary of vadv2_demo, scores of its plans"
-  [ -f "$vocabulary" ] || alg post-train --vocabulary "$vocabulary" --checkpoint "$assets/vadv2_demo/weights.pth"
+  # Written anew, so that scores of plans that are no longer shipped are refused instead of used.
+  alg post-train --vocabulary "$vocabulary" --checkpoint "$assets/vadv2_demo/weights.pth"
   record "output_dir=$scores" record.cameras=none "rewards.vocabulary=$vocabulary"
 else
   say "4/6 vocabulary"
