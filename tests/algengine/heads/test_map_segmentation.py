@@ -119,31 +119,31 @@ def test_cells_run_along_x_first():
 
 def test_fusion_by_hand():
     def row(*cells: int, value: float = 1.0) -> torch.Tensor:
-        return value * torch.isin(torch.arange(10), torch.tensor(cells)).float()
+        return value * torch.isin(torch.arange(12), torch.tensor(cells)).float()
 
-    masks = torch.stack(
-        [
-            row(0, 1, 2, 3),  # best
-            row(3, 4, 5, 6),  # a quarter of it is taken: cut
-            row(2, 3, 4, 9),  # three quarters are taken: dropped
-            row(2, 3, 4, 9),  # another class: kept whole
-            row(7, 8, value=0.6),  # 0.5 * 0.6^2 = 0.18: kept
-            row(7, 8, value=0.4),  # claims nothing
-            row(7, 8),  # too low a score
-        ]
-    )
-    labels = torch.tensor([DIVIDER, DIVIDER, DIVIDER, CONTOUR, DIVIDER, DIVIDER, CROSSING])
-    scores = torch.tensor([0.9, 0.8, 0.7, 0.6, 0.5, 0.95, 0.09])
-    assert torch.allclose(mask_confidence(masks)[4:6], torch.tensor([0.6, 0.0]))
-    shuffled = torch.tensor([4, 2, 0, 6, 1, 5, 3])
-    kept, found, cut = fuse(scores[shuffled], labels[shuffled], masks[shuffled])
-    assert shuffled[kept].tolist() == [0, 1, 3, 4]
+    elements = [
+        (DIVIDER, 0.9, row(0, 1, 2, 3)),
+        (DIVIDER, 0.8, row(3, 4, 5, 6)),  # a quarter of it is taken: cut
+        (DIVIDER, 0.7, row(2, 3, 4, 9)),  # three quarters are taken: dropped
+        (CONTOUR, 0.6, row(2, 3, 7, 8, 9)),  # two fifths are taken, by another class: kept whole
+        (DIVIDER, 0.5, row(10, 11, value=0.6)),  # 0.5 * 0.6^2 = 0.18: kept
+        (CROSSING, 0.65, row(0, 1, 2, 3)),  # the first one by another name: dropped
+        (DIVIDER, 0.95, row(10, value=0.4)),  # claims nothing
+        (CROSSING, 0.09, row(10)),  # too low a score
+    ]
+    shuffled = [elements[i] for i in (4, 7, 2, 0, 6, 1, 5, 3)]
+    labels, scores = torch.tensor([e[0] for e in shuffled]), torch.tensor([e[1] for e in shuffled])
+    kept, found, cut = fuse(scores, labels, torch.stack([e[2] for e in shuffled]))
+    assert labels[kept].tolist() == [DIVIDER, DIVIDER, CONTOUR, DIVIDER]
     assert torch.allclose(found, torch.tensor([0.9, 0.8, 0.6, 0.18]))
-    assert [mask.nonzero()[:, 0].tolist() for mask in cut] == [[0, 1, 2, 3], [4, 5, 6], [2, 3, 4, 9], [7, 8]]
+    places = [mask.nonzero()[:, 0].tolist() for mask in cut]
+    assert places == [[0, 1, 2, 3], [4, 5, 6], [2, 3, 7, 8, 9], [10, 11]]
     # Masks stronger than one are no better than sure.
-    assert mask_confidence(3.0 * masks[:1]).item() == 1.0
-    nothing = fuse(scores[:0], labels[:0], masks[:0])
-    assert nothing[0].shape == (0,) and nothing[2].shape == (0, 10)
+    assert mask_confidence(
+        torch.stack([3.0 * row(1, 2), row(4, 5, value=0.6), row(1, value=0.4)])
+    ).tolist() == (pytest.approx([1.0, 0.6, 0.0]))
+    nothing = fuse(scores[:0], labels[:0], torch.zeros(0, 12))
+    assert nothing[0].shape == (0,) and nothing[2].shape == (0, 12)
 
 
 def test_terms_and_their_sizes():

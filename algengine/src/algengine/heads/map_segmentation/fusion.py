@@ -8,6 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from algengine.structures.map_truth import MAP_CLASSES
+
 MASK_THRESHOLD = 0.5
 MIN_SCORE = 0.1
 MAX_OVERLAP = 0.4
@@ -24,8 +26,8 @@ def fuse(scores: Tensor, labels: Tensor, masks: Tensor) -> tuple[Tensor, Tensor,
     """Return which elements stay (m,), best first, their scores (m,) and masks (m, S) bool.
 
     Scores count times the square of `mask_confidence`. Elements are placed best first; one of which more than
-    `MAX_OVERLAP` is already taken by its own class is dropped, of any other what is taken is cut off. Elements of two
-    classes may share cells, as a crossing and the contour that it crosses do.
+    `MAX_OVERLAP` is already taken is dropped, of any other what its own class has taken is cut off. Elements of two
+    classes may share some cells, as a crossing and the contour that it crosses do.
 
     Args:
         scores: (n,) of the classes.
@@ -36,16 +38,14 @@ def fuse(scores: Tensor, labels: Tensor, masks: Tensor) -> tuple[Tensor, Tensor,
     order = scores.argsort(descending=True)
     order = order[: int((scores >= MIN_SCORE).sum())]
     claimed = (masks[order] > MASK_THRESHOLD).cpu()
-    taken: dict[int, Tensor] = {}
+    taken = torch.zeros(len(MAP_CLASSES), masks.shape[-1], dtype=torch.bool)
     kept, placed = [], []
     for i, (label, mask) in enumerate(zip(labels[order].tolist(), claimed, strict=True)):
-        others = taken.get(label, torch.zeros_like(mask))
-        free = mask & ~others
-        if int(free.sum()) < (1.0 - MAX_OVERLAP) * int(mask.sum()):
+        if int((mask & taken.any(0)).sum()) > MAX_OVERLAP * int(mask.sum()):
             continue
-        taken[label] = others | mask
         kept.append(i)
-        placed.append(free)
+        placed.append(mask & ~taken[label])
+        taken[label] |= mask
     order = order[kept]
     cut = torch.stack(placed) if placed else claimed[:0]
     return order, scores[order], cut.to(masks.device)
