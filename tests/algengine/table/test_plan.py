@@ -1,10 +1,13 @@
 from dataclasses import replace
 
 import pytest
+import torch
 
+from algengine.cli.main import main
 from algengine.table.options import TableOptions
 from algengine.table.plan import make_plan
 from simengine.errors import ConfigError
+from table_factories import write_tiny_weights
 
 
 @pytest.fixture
@@ -87,7 +90,36 @@ def test_on_policy_training_is_a_row_if_asked_for(options):
     assert plan.test.label not in " ".join(words)
 
 
-@pytest.mark.parametrize("change", [{"seeds": 0}, {"variants": -1}])
+@pytest.mark.parametrize("change", [{"seeds": 0}, {"variants": -1}, {"image_size": (320, 8)}])
 def test_senseless_options_are_one_sentence(options, change):
     with pytest.raises(ConfigError, match="expected at least"):
         replace(options, **change)
+
+
+@pytest.mark.mm
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--rows", "nobody"], "there is no row 'nobody', expected some of base, "),
+        (["--seeds", "0"], "--seeds is 0, expected at least 1"),
+        (["--lr", "0"], "--lr is 0.0, expected a rate above 0"),
+        (["--size", "320"], "--size is '320', expected pixels such as 320x180"),
+        (["--train-options", "schedule.stepz=3"], "the option 'schedule.stepz=3' does not fit"),
+        (["--train-options", "schedule.clip=0"], "schedule.clip is 0, expected a number above 0"),
+        (["--device", "tpu"], "device is 'tpu', expected auto, cpu or cuda"),
+        (["--checkpoint", "none.pth"], "there is no checkpoint at none.pth"),
+        (["--checkpoint", "text.pth"], "text.pth is no checkpoint"),
+        (["--checkpoint", "training.pth"], "export it with `algengine export`"),
+    ],
+)
+def test_what_is_wrong_is_said_before_the_first_stage(words, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_tiny_weights(tmp_path)
+    (tmp_path / "text.pth").write_text("no weights")
+    torch.save({"state_dict": {}}, tmp_path / "training.pth")
+    before = set(tmp_path.iterdir())
+    assert main(["table", "--work-dir", "made", "--checkpoint", "weights.pth", *words]) == 1
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+    assert set(tmp_path.iterdir()) == before

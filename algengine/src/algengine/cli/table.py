@@ -31,7 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--variants", type=int, default=2, help="of each rare case, for the full recipe (default: 2)")
     add("--rows", default="", help="names with commas (default: the seven; on_policy is one more)")
     add("--size", default="320x180", metavar="WxH", help="of the cameras (default: 320x180)")
-    add("--backend", default="cpu", help="what draws the cameras: cpu, gsplat or auto (default: cpu)")
+    add(
+        "--backend",
+        default="cpu",
+        choices=("cpu", "gsplat", "auto"),
+        help="what draws the cameras (default: cpu)",
+    )
     add("--traffic", default="NR", choices=("NR", "R"), help="of the tests (default: NR)")
     add("--workers", type=int, default=1, help="processes of one simulation (default: 1)")
     add("--jobs", type=int, default=max(1, (os.cpu_count() or 1) // 2), help="stages at a time")
@@ -42,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Make what is missing and print the table."""
     from algengine.serving.load import shipped_weights
+    from algengine.table.check import check_inputs
     from algengine.table.code import code_digest, warning
     from algengine.table.execute import is_done
     from algengine.table.make import make_table
@@ -63,6 +69,7 @@ def execute(arguments: argparse.Namespace) -> int:
         image_size=(int(width), int(height)),
         **{name: getattr(arguments, name) for name in plain},
     )
+    check_inputs(options)
     root, stages = arguments.work_dir, make_plan(options).stages
     if note := warning(stages, root, code_digest()):
         print(f"warning: {note}", file=sys.stderr)

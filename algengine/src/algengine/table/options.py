@@ -63,5 +63,11 @@ class TableOptions:
         ):
             if getattr(self, name) < 1:
                 raise ConfigError(f"--{name.replace('_', '-')} is {getattr(self, name)}, expected at least 1")
+        if not self.lr > 0.0:
+            raise ConfigError(f"--lr is {self.lr}, expected a rate above 0")
+        if min(self.image_size) < 16:
+            raise ConfigError(
+                f"--size is {'x'.join(map(str, self.image_size))}, expected at least 16x16 pixels"
+            )
         if self.variants < 0:
             raise ConfigError(f"--variants is {self.variants}, expected at least 0")
