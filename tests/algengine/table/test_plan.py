@@ -105,7 +105,7 @@ def test_senseless_options_are_one_sentence(options, change):
         (["--lr", "0"], "--lr is 0.0, expected a rate above 0"),
         (["--size", "320"], "--size is '320', expected pixels such as 320x180"),
         (["--train-options", "schedule.stepz=3"], "the option 'schedule.stepz=3' does not fit"),
-        (["--train-options", "schedule.clip=0"], "schedule.clip is 0, expected a number above 0"),
+        (["--train-options", "schedule.save_every=0"], "schedule.save_every is 0, expected at least 1"),
         (["--device", "tpu"], "device is 'tpu', expected auto, cpu or cuda"),
         (["--checkpoint", "none.pth"], "there is no checkpoint at none.pth"),
         (["--checkpoint", "text.pth"], "text.pth is no checkpoint"),
