@@ -6,7 +6,7 @@ grid = dict(cell=0.8, **area)
 
 train_dataloader = dict(
     batch_size=8,
-    num_workers=8,
+    num_workers=6,
     persistent_workers=True,
     pin_memory=True,
     drop_last=True,

@@ -1,3 +1,7 @@
+import pickle
+from dataclasses import fields
+from multiprocessing.reduction import ForkingPickler
+
 import numpy as np
 import pytest
 import torch
@@ -111,6 +115,16 @@ def make_clip(rows: int) -> ClipObjects:
         torch.ones(2, rows, 7, 2),
         torch.ones(2, rows, 7, dtype=torch.bool),
     )
+
+
+def test_objects_cross_processes_by_value():
+    clip = make_clip(3)
+    plain = ForkingPickler.dumps(clip)
+    again = pickle.loads(plain)
+    assert type(again) is ClipObjects
+    for field in fields(clip):
+        assert torch.equal(getattr(again, field.name), getattr(clip, field.name))
+    assert b"rebuild_storage" not in bytes(plain) and b"_fd" not in bytes(plain)
 
 
 def test_padding_adds_objects_that_are_never_there():

@@ -6,9 +6,11 @@ yaw [rad] and velocity x, y [m/s] over the ground, all along the axes of the ego
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -30,7 +32,14 @@ TRACK_STEPS = PAST_STEPS + FUTURE_STEPS
 
 
 class _Tensors:
-    """A frozen dataclass of tensors that moves between devices as one."""
+    """A frozen dataclass of tensors that moves between devices as one.
+
+    Between processes it travels by value: many small tensors in shared memory would each keep a file open.
+    """
+
+    def __reduce__(self) -> tuple:
+        arrays = tuple(getattr(self, field.name).cpu().numpy() for field in fields(self))
+        return _from_arrays, (type(self), arrays)
 
     def to(self, *args: object, **kwargs: object) -> Self:
         """Return the same on another device; arguments as those of `Tensor.to`."""
@@ -74,6 +83,10 @@ class FoundObjects(_Tensors):
     scores: Tensor
     labels: Tensor
     ids: Tensor
+
+
+def _from_arrays(kind: type, arrays: Sequence[np.ndarray]) -> _Tensors:
+    return kind(*(torch.from_numpy(array) for array in arrays))
 
 
 def padded(clips: list[ClipObjects]) -> ClipObjects:
