@@ -142,6 +142,20 @@ def test_errors_reach_the_shell(tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("rows", [[], [("x", 0, 1, 1), ("average", 0, 0, 0)]])
+def test_scores_of_another_split_are_one_sentence(rows, paths):
+    table, base, out = paths
+    write_table(table, rows)
+    with pytest.raises(
+        ScenarioFormatError, match="has no row for any of the 3 tokens of .*base.yaml, expected"
+    ):
+        extract_rare_cases(table, base, out)
+    assert not out.exists()
+    if rows:
+        extract_rare_cases(table, base, out, intersect=False)
+        assert tokens_of(out / "base_collision.yaml") == ["x"]
+
+
 def test_a_token_that_hydra_would_take_for_a_number_is_quoted(tmp_path):
     (tmp_path / "base.yaml").write_text("tokens: [12345678901234e5, 6184e66807c5b110]\n")
     split = read_split(tmp_path / "base.yaml")

@@ -11,6 +11,7 @@ from algengine.evaluation.score_table import read_score_table
 from algengine.rare_cases.report import make_report
 from algengine.rare_cases.rules import Thresholds, select
 from algengine.rare_cases.split_file import read_split, write_split
+from simengine.errors import ScenarioFormatError
 from simengine.files.atomic import write_atomically
 
 REPORT_ENDING = "_rare_cases.json"
@@ -36,12 +37,17 @@ def extract_rare_cases(
         intersect: leave out tokens that are not in the base split; the original keeps them.
 
     Raises:
-        ScenarioFormatError: a file cannot be read or lacks a column.
+        ScenarioFormatError: a file cannot be read, lacks a column, or is of another split.
     """
     table, base = read_score_table(scores), read_split(base_split)
     selections = select(table, thresholds)
     known = set(base.tokens)
     inside = np.array([not intersect or token in known for token in table.tokens], bool)
+    if not inside.any():
+        raise ScenarioFormatError(
+            f"{scores} has no row for any of the {len(known)} tokens of {base_split}, expected scores of that split: "
+            "give the table and the split of one evaluation"
+        )
     names = [f"{base.prefix}_{selection.name}.yaml" for selection in selections]
     report = make_report(table, base, selections, inside, names)
     for selection, name in zip(selections, names, strict=True):

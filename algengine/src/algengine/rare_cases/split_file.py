@@ -60,7 +60,9 @@ def read_split(path: Path) -> SplitFile:
             f"{path} cannot be read ({reason}), expected a split: check the path"
         ) from None
     except (yaml.YAMLError, UnicodeDecodeError, EOFError, ValueError) as error:
-        raise ScenarioFormatError(f"{path} is no YAML ({' '.join(str(error).split())})") from None
+        raise ScenarioFormatError(
+            f"{path} is no YAML ({' '.join(str(error).split())}), expected a NAVSIM scene filter: check the path"
+        ) from None
     tokens = texts.get("tokens") if isinstance(texts, dict) else None
     if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
         raise ScenarioFormatError(
