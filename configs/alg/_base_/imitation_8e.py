@@ -2,8 +2,9 @@
 optim_wrapper = dict(
     type='PlannerOptimWrapper',
     dtype='float32',
+    constructor='GroupedOptimWrapperConstructor',
     accumulative_counts=1,
-    optimizer=dict(type='AdamW', lr=2e-4, weight_decay=0.01),
+    optimizer=dict(type='AdamW', lr=2e-4, weight_decay=0.01, fused=True),
     paramwise_cfg=dict(custom_keys={'backbone': dict(lr_mult=0.1)}),
     clip_grad=dict(max_norm=35.0))
 param_scheduler = [

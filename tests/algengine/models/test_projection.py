@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -53,6 +55,10 @@ def test_pairs_are_exactly_the_visible_ones():
     )
     assert len(got) == len(wanted) and set(got) == wanted
     assert torch.equal(views.count[0], visible[0].any(-1).sum(0))
+    assert got == sorted(got, key=lambda pair: pair[::-1])  # cell after cell
+    edges = views.starts[0].tolist()
+    assert all(views.cells[0, a:b].eq(i).all() for i, (a, b) in enumerate(itertools.pairwise(edges)))
+    assert edges[-1] == len(wanted)
     camera, cell = got[0]
     assert torch.allclose(
         views.places[0, 0, 0] * torch.tensor([320.0, 192.0]), pixels[0, camera, cell, 0], atol=1e-3

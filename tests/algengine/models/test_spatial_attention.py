@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from algengine.models.bev.projection import CameraViews
-from algengine.models.bev.spatial_attention import SpatialCrossAttention, in_mosaic, mosaic
+from algengine.models.bev.spatial_attention import SpatialCrossAttention
+from algengine.models.layers.mosaic import in_mosaic, mosaic
 
 pytestmark = pytest.mark.mm
 
@@ -24,16 +25,17 @@ def test_mosaic_reads_equal_single_maps():
 
 def test_cells_without_a_camera_keep_their_query():
     layer = SpatialCrossAttention(8, heads=2, levels=1, heights=1, points=1).eval()
-    features = [torch.randn(1, 2, 8, 4, 6)]
+    tokens = torch.randn(1, 2, 4 * 6, 8)
     views = CameraViews(
         cells=torch.tensor([[1, 0]]),
         cameras=torch.tensor([[0, 0]]),
         seen=torch.tensor([[True, False]]),
         places=torch.full((1, 2, 1, 2), 0.5),
         count=torch.tensor([[0, 1, 0]]),
+        starts=torch.tensor([[0, 0, 1, 1]], dtype=torch.int32),
     )
     query = torch.randn(1, 3, 8)
-    out = layer(query, features, views) - query
+    out = layer(query, tokens, ((4, 6),), views) - query
     bias = layer.output.bias
     assert torch.allclose(out[0, 0], bias, atol=1e-6)
     assert torch.allclose(out[0, 2], bias, atol=1e-6)

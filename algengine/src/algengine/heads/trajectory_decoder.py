@@ -48,6 +48,7 @@ class PathAttention(nn.Module):
         self.value = nn.Conv2d(dims, dims, 1)
         self.output = nn.Sequential(nn.Linear(steps * dims, dims), nn.LayerNorm(dims), nn.ReLU(inplace=True))
         self.dropout = nn.Dropout(dropout)
+        self.register_buffer("sizes", torch.tensor([float(grid.cols), float(grid.rows)]), persistent=False)
         init_directional_offsets(self.offsets, heads, steps, points)
         nn.init.zeros_(self.weights.weight)
         nn.init.zeros_(self.weights.bias)
@@ -71,7 +72,7 @@ class PathAttention(nn.Module):
         """Return where to read (B, K, M, S, P, 2) as fractions of the map."""
         if self.compat:
             last = anchors[:, None, -1:, None, :2]
-            return self.grid.normalize(last) + offsets / offsets.new_tensor([self.grid.cols, self.grid.rows])
+            return self.grid.normalize(last) + offsets / self.sizes
         cos, sin = anchors[:, None, :, None, 2].cos(), anchors[:, None, :, None, 2].sin()
         turned = torch.stack(
             [cos * offsets[..., 0] - sin * offsets[..., 1], sin * offsets[..., 0] + cos * offsets[..., 1]],

@@ -88,7 +88,7 @@ class FrameNetwork:
                 self._rigs.popitem(last=False)
         self._rigs.move_to_end(keys[0])
         rig = self._rigs[keys[0]]
-        return rig if len(keys) == 1 else rig.select([0] * len(keys))
+        return rig if len(keys) == 1 else rig.repeat(len(keys))
 
     def encode(
         self,

@@ -8,12 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from algengine.datasets.frames import camera_inputs, motion_between, resize
+from algengine.datasets.frames import camera_inputs, motion_between
 from algengine.models.bev.projection import CameraViews
 from algengine.planners.vadv2 import VADv2
 from algengine.serving.memory import RememberedMap, RolloutMemory
 from algengine.serving.network import FrameNetwork
-from simengine.datatypes.observation import Observation, host_image
+from algengine.serving.staging import ImageStaging
+from simengine.datatypes.observation import Observation
 from simengine.datatypes.plan import Plan
 from simengine.errors import PlanError
 
@@ -62,6 +63,7 @@ class VadPlanner:
         self._cameras = tuple(cameras)
         self._keep_scores = keep_scores
         self._memory = RolloutMemory(int(memory_gib * 2**30))
+        self._images = ImageStaging(self.device, model.image_size)
         if self.device.type == "cpu":
             torch.set_num_threads(threads)
 
@@ -115,20 +117,22 @@ class VadPlanner:
             previous = motion = None
             if remembered:
                 previous = torch.cat([past[i].bev for i in rows])
-                moved = [motion_between(past[i].ego_pose, observations[i].ego_pose) for i in rows]
-                motion = torch.from_numpy(np.stack(moved)).to(self.device)
+                moved = np.stack([motion_between(past[i].ego_pose, observations[i].ego_pose) for i in rows])
+                motion = torch.from_numpy(moved).to(self.device, non_blocking=True)
+            if len(rows) == len(observations):
+                return self._network.encode(features, views, previous, motion, inputs)
             status = {key: value[rows] for key, value in inputs.items()}
             seen, shown = [f[rows] for f in features], views.select(rows)
             part = self._network.encode(seen, shown, previous, motion, status)
             maps |= dict(zip(rows, part, strict=True))
         return torch.stack([maps[i] for i in range(len(observations))])
 
-    def _inputs(self, observation: Observation) -> dict[str, np.ndarray | Tensor]:
+    def _inputs(self, observation: Observation) -> dict[str, np.ndarray | list[np.ndarray | Tensor]]:
         names = self._cameras or tuple(c.name for c in observation.cameras)
         by_name = {camera.name: camera for camera in observation.cameras}
         size = self._model.image_size
         return {
-            "images": stack_images([observation.images[name] for name in names], size),
+            "images": [observation.images[name] for name in names],
             **camera_inputs([by_name[name] for name in names], size),
             "history": observation.ego_history.astype(np.float32),
             "velocity": observation.velocity_history.astype(np.float32),
@@ -138,9 +142,12 @@ class VadPlanner:
             "heading": np.float32(observation.ego_pose[2]),
         }
 
-    def _collect(self, inputs: list[dict[str, np.ndarray | Tensor]]) -> dict[str, Tensor]:
-        columns = {key: [torch.as_tensor(one[key]) for one in inputs] for key in inputs[0]}
-        return {key: _stack(rows).to(self.device) for key, rows in columns.items()}
+    def _collect(self, inputs: list[dict[str, np.ndarray | list[np.ndarray | Tensor]]]) -> dict[str, Tensor]:
+        collected = {"images": self._images.stack([one["images"] for one in inputs])}
+        for key in inputs[0].keys() - collected.keys():
+            rows = torch.from_numpy(np.stack([one[key] for one in inputs]))
+            collected[key] = rows.to(self.device, non_blocking=True)
+        return collected
 
     def _check(self, observation: Observation) -> None:
         have = set(observation.images) & {camera.name for camera in observation.cameras}
@@ -160,19 +167,3 @@ class VadPlanner:
     def _make_plan(self, poses: Tensor, index: int, scores: Tensor) -> Plan:
         kept = scores.numpy().copy() if self._keep_scores else None
         return Plan(poses=poses.numpy().astype(np.float64), dt=POSE_DT, vocabulary_index=index, scores=kept)
-
-
-def stack_images(images: Sequence[np.ndarray | Tensor], size: tuple[int, int]) -> np.ndarray | Tensor:
-    """Return images of one rig stacked (N, H, W, 3) uint8, at `size` (width, height).
-
-    Tensors of that size are stacked on their device; everything else passes through host memory.
-    """
-    if all(isinstance(image, Tensor) and (image.shape[1], image.shape[0]) == size for image in images):
-        return torch.stack(list(images))
-    return np.stack([resize(host_image(image), size) for image in images])
-
-
-def _stack(rows: list[Tensor]) -> Tensor:
-    """Return rows stacked, wherever most of them are."""
-    device = next((row.device for row in rows if row.device.type != "cpu"), rows[0].device)
-    return torch.stack([row.to(device) for row in rows])

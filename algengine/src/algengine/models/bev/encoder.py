@@ -15,6 +15,8 @@ from algengine.models.bev.encoder_layer import BEVEncoderLayer
 from algengine.models.bev.grid import BEVGrid
 from algengine.models.bev.projection import CameraRig, CameraViews, view_cells
 from algengine.models.bev.published import present_shift, published_rig, rotate_previous
+from algengine.models.layers.deformable_attention import as_tokens
+from algengine.models.layers.precision import as_computed
 from algengine.registry import MODELS
 
 _PUBLISHED_MIN_DEPTH = 1e-5
@@ -69,7 +71,8 @@ class BEVEncoder(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         self.grid = BEVGrid(tuple(x_range), tuple(y_range), cell)
-        self.constant_present, self.checkpointing, self.compat = constant_present, checkpointing, compat
+        self.constant_present, self.checkpointing = constant_present, checkpointing
+        self.compat, self.deformable = compat, deformable
         self.queries = nn.Parameter(torch.randn(self.grid.num_cells, dims) * 0.1)
         self.row_code = nn.Parameter(torch.randn(self.grid.rows, dims // 2) * 0.1)
         self.col_code = nn.Parameter(torch.randn(self.grid.cols, dims // 2) * 0.1)
@@ -93,6 +96,7 @@ class BEVEncoder(BaseModule):
         )
         self.register_buffer("heights", torch.tensor(list(heights)), persistent=False)
         self.register_buffer("centers", self.grid.centers(), persistent=False)
+        self.register_buffer("extent", torch.tensor(self.grid.extent), persistent=False)
 
     def view(self, rig: CameraRig) -> CameraViews:
         """Return which cells the cameras of `rig` see; the same for all frames with these calibrations."""
@@ -118,34 +122,44 @@ class BEVEncoder(BaseModule):
             motion: (B, 3) present ego pose in the previous ego frame; needed with `previous`.
             can_bus: (B, 18), needed by encoders with `can_bus`.
         """
-        codes = self.camera_code[:, None] + self.level_code  # N, L, C
-        features = [f + codes[:, i, :, None, None] for i, f in enumerate(features)]
-        cells = self.queries[None].expand(len(features[0]), -1, -1)
+        tokens, shapes = self._tokens(features), tuple((f.shape[-2], f.shape[-1]) for f in features)
+        cells = self.queries[None].expand(len(tokens), -1, -1)
         if self.can_bus is not None:
             cells = cells + self.can_bus(can_bus)[:, None]
         aligned, shift = self._recall(previous, motion)
-        present = cells if self.constant_present else None
+        memory = None if aligned is None else _both(aligned, cells)
         position = self._position()
         for layer in self.layers:
-            inputs = (cells, position, aligned, features, views, present, shift)
+            inputs = (cells, position, memory, tokens, shapes, views, shift)
             if self.checkpointing and torch.is_grad_enabled():
                 cells = checkpoint(layer, *inputs, use_reentrant=False)
             else:
                 cells = layer(*inputs)
+            if memory is not None and not self.constant_present:
+                memory = _both(aligned, cells)
         return cells.transpose(1, 2).reshape(len(cells), -1, self.grid.rows, self.grid.cols)
+
+    def _tokens(self, features: Sequence[Tensor]) -> Tensor:
+        """Return features with the codes of camera and level as cells (B, N, S, C)."""
+        codes = (self.camera_code[:, None] + self.level_code).to(features[0].dtype)  # N, L, C
+        return as_tokens([f + codes[:, i, :, None, None] for i, f in enumerate(features)])
 
     def _recall(self, previous: Tensor | None, motion: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
         """Return the previous map (B, P, C) in the present frame and the shift of the places read (B, 2)."""
         if previous is None:
             return None, None
         if not self.compat:
-            return align_previous(previous, motion, self.grid).flatten(2).transpose(1, 2), None
+            return align_previous(previous, motion, self.grid, self.centers, self.deformable), None
         turned = rotate_previous(previous, motion[:, 2], self.grid)
-        shift = present_shift(motion) / motion.new_tensor(self.grid.extent)
-        return turned.flatten(2).transpose(1, 2), shift
+        return turned.flatten(2).transpose(1, 2), present_shift(motion) / self.extent
 
     def _position(self) -> Tensor:
         """Return the code (P, C) of each cell: column, then row."""
         cols = self.col_code[None].expand(self.grid.rows, -1, -1)
         rows = self.row_code[:, None].expand(-1, self.grid.cols, -1)
         return torch.cat([cols, rows], dim=-1).flatten(0, 1)
+
+
+def _both(previous: Tensor, present: Tensor) -> Tensor:
+    """Return the maps (B, 2, P, C) that temporal attention reads."""
+    return torch.stack([as_computed(previous), as_computed(present)], dim=1)

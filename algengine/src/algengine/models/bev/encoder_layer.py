@@ -1,11 +1,9 @@
 """One layer of the bird's-eye-view encoder.
 
-B batch, P cells, C channels, N cameras, L feature levels.
+B batch, P cells, C channels.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from torch import Tensor, nn
 
@@ -13,6 +11,7 @@ from algengine.models.bev.grid import BEVGrid
 from algengine.models.bev.projection import CameraViews
 from algengine.models.bev.spatial_attention import SpatialCrossAttention
 from algengine.models.bev.temporal_attention import TemporalSelfAttention
+from algengine.models.layers.deformable_attention import Shapes
 from algengine.models.layers.feed_forward import FeedForward
 
 
@@ -45,10 +44,10 @@ class BEVEncoderLayer(nn.Module):
         self,
         query: Tensor,
         position: Tensor,
-        previous: Tensor | None,
-        features: Sequence[Tensor],
+        memory: Tensor | None,
+        tokens: Tensor,
+        shapes: Shapes,
         views: CameraViews,
-        present: Tensor | None = None,
         shift: Tensor | None = None,
     ) -> Tensor:
         """Return updated queries (B, P, C).
@@ -56,12 +55,12 @@ class BEVEncoderLayer(nn.Module):
         Args:
             query: (B, P, C).
             position: (P, C) code of each cell.
-            previous: (B, P, C) previous map in the present frame, or None.
-            features: L maps (B, N, C, h, w).
+            memory: see `TemporalSelfAttention.forward`.
+            tokens: see `SpatialCrossAttention.forward`.
+            shapes: see there.
             views: which camera sees which cell, and where.
-            present: see `TemporalSelfAttention.forward`.
             shift: see `TemporalSelfAttention.forward`.
         """
-        query = self.temporal_norm(self.temporal(query, position, previous, present, shift))
-        query = self.spatial_norm(self.spatial(query, features, views))
+        query = self.temporal_norm(self.temporal(query, position, memory, shift))
+        query = self.spatial_norm(self.spatial(query, tokens, shapes, views))
         return self.feed_forward(query)

@@ -53,5 +53,8 @@ class BEVGrid:
 
     def normalize(self, xy: Tensor) -> Tensor:
         """Return points (..., 2) [m] as fractions of the grid, border to border."""
-        low = xy.new_tensor([self.x_range[0], self.y_range[0]])
-        return (xy - low) / xy.new_tensor(self.extent)
+        # Plain numbers: a tensor made here would be copied to the device at every call.
+        width, height = self.extent
+        return torch.stack(
+            [(xy[..., 0] - self.x_range[0]) / width, (xy[..., 1] - self.y_range[0]) / height], dim=-1
+        )

@@ -10,6 +10,9 @@ from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
+from torch.nn import functional
+
+from algengine.models.layers.deformable_attention import Pairs
 
 _MIN_DEPTH = 0.2
 
@@ -35,7 +38,7 @@ class CameraRig:
 
 @dataclass(frozen=True)
 class CameraViews:
-    """All pairs of a cell and a camera that sees it, packed to a common length V.
+    """All pairs of a cell and a camera that sees it, cell after cell, packed to a common length V.
 
     Attributes:
         cells: (B, V) cell of each pair.
@@ -43,6 +46,7 @@ class CameraViews:
         seen: (B, V) false for the padding at the end.
         places: (B, V, Z, 2) fractions of the padded image.
         count: (B, P) number of cameras that see each cell.
+        starts: (B, P + 1) int32 first pair of each cell, and the end of the last.
     """
 
     cells: Tensor
@@ -50,6 +54,16 @@ class CameraViews:
     seen: Tensor
     places: Tensor
     count: Tensor
+    starts: Tensor
+
+    @property
+    def pairs(self) -> Pairs:
+        """The pairs as deformable attention reads them."""
+        return Pairs(self.cells, self.cameras, self.seen, self.starts, self.count)
+
+    def repeat(self, times: int) -> CameraViews:
+        """Return the views of one sample for several samples with the same calibration."""
+        return CameraViews(*(getattr(self, field.name).repeat_interleave(times, 0) for field in fields(self)))
 
     def select(self, rows: list[int]) -> CameraViews:
         """Return the views of some samples."""
@@ -130,16 +144,20 @@ def view_cells(
     seen = visible.any(-1)  # B, N, P
     asked = seen[:1].expand_as(seen) if first_mask else seen
     # A stable order keeps the packing of a sample the same whatever else is in the batch.
-    flat = asked.flatten(1)  # B, N * P
+    flat = asked.transpose(1, 2).flatten(1)  # B, P * N
     order = torch.sort(flat.to(torch.uint8), dim=-1, descending=True, stable=True).indices
     pairs = order[:, : max(int(flat.sum(-1).max()), 1)]
     picked = pairs[..., None, None].expand(*pairs.shape, levels, 2)
-    places = torch.gather(pixels.flatten(1, 2), 1, picked) / pixels.new_tensor(rig.padded_size)
+    places = torch.gather(pixels.transpose(1, 2).flatten(1, 2), 1, picked)
+    width, height = rig.padded_size
+    places = torch.stack([places[..., 0] / width, places[..., 1] / height], dim=-1)
+    cameras = seen.shape[1]
     return CameraViews(
-        cells=pairs % count,
-        cameras=pairs // count,
+        cells=pairs // cameras,
+        cameras=pairs % cameras,
         seen=torch.gather(flat, 1, pairs),
         # Far outside there is nothing to read; the bound keeps the arithmetic finite.
         places=places.clamp(-4.0, 4.0),
         count=seen.sum(1),
+        starts=functional.pad(asked.sum(1).cumsum(1), (1, 0)).int(),
     )

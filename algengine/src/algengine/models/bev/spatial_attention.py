@@ -1,18 +1,17 @@
 """Spatial cross-attention: each bird's-eye-view cell reads the cameras that see it.
 
-B batch, N cameras, P cells, V pairs of cell and camera, Z heights, M heads, L levels, C channels.
+B batch, N cameras, S cells of all feature levels, P cells of the map, C channels.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from algengine.models.bev.projection import CameraViews
-from algengine.models.layers.deformable import deformable_sample, init_directional_offsets
+from algengine.models.layers.deformable import init_directional_offsets
+from algengine.models.layers.deformable_attention import Shapes, attend, steer
 
 
 class SpatialCrossAttention(nn.Module):
@@ -20,9 +19,9 @@ class SpatialCrossAttention(nn.Module):
 
     Args:
         dims: channels C.
-        heads: attention heads M.
-        levels: feature levels L.
-        heights: heights Z of a pillar.
+        heads: attention heads.
+        levels: feature levels.
+        heights: heights of a pillar.
         points: reads per head, level and height.
         dropout: dropout of what is added to the queries.
         shared_value: whether one projection serves all levels.
@@ -54,57 +53,29 @@ class SpatialCrossAttention(nn.Module):
         nn.init.zeros_(self.weights.bias)
         nn.init.xavier_uniform_(self.output.weight)
 
-    def forward(self, query: Tensor, features: Sequence[Tensor], views: CameraViews) -> Tensor:
+    def forward(self, query: Tensor, tokens: Tensor, shapes: Shapes, views: CameraViews) -> Tensor:
         """Return updated queries (B, P, C).
 
         Args:
             query: (B, P, C).
-            features: L maps (B, N, C, h, w).
+            tokens: (B, N, S, C) camera features, cells of all levels.
+            shapes: rows and columns of each level.
             views: which camera sees which cell, and where.
         """
-        batch, cells, dims = query.shape
-        index = views.cells[..., None].expand(-1, -1, dims)  # B, V, C
-        asked = torch.gather(query, 1, index)
-        projections = list(self.value) * (self.levels // len(self.value))
-        values = [mosaic(conv(f.flatten(0, 1)), batch) for conv, f in zip(projections, features, strict=True)]
-        locations, weights = self._points(asked, features, views)
-        read = deformable_sample(values, locations, weights, self.deformable) * views.seen[..., None]
-        total = read.new_zeros(batch, cells, dims).scatter_add(1, index, read)
-        mean = total / views.count.clamp(min=1)[..., None]
-        return query + self.dropout(self.output(mean))
+        raw = steer(query, self.offsets, self.weights)
+        value = self._value(tokens, shapes)
+        read = attend(value, shapes, raw, views.places, self.heads, views.pairs, form=self.deformable)
+        return query + self.dropout(self.output(read))
 
-    def _points(self, asked: Tensor, features: Sequence[Tensor], views: CameraViews) -> tuple[Tensor, Tensor]:
-        shape = (*asked.shape[:2], self.heads, self.levels, self.heights, self.points)
-        sizes = asked.new_tensor([[f.shape[-1], f.shape[-2]] for f in features])[:, None, None]  # L, 1, 1, 2
-        pixels = views.places[:, :, None, None, :, None] * sizes + self.offsets(asked).reshape(*shape, 2)
-        camera = views.cameras[:, :, None, None, None, None]
-        locations = in_mosaic(pixels, camera, sizes, features[0].shape[1])
-        weights = self.weights(asked).reshape(*shape[:3], -1).softmax(-1)
-        return locations.flatten(4, 5), weights.reshape(*shape[:4], -1)
+    def _value(self, tokens: Tensor, shapes: Shapes) -> Tensor:
+        if len(self.value) == 1:
+            return _project(tokens, self.value[0])
+        levels = tokens.split([rows * cols for rows, cols in shapes], dim=2)
+        return torch.cat(
+            [_project(level, conv) for level, conv in zip(levels, self.value, strict=True)], dim=2
+        )
 
 
-def mosaic(maps: Tensor, batch: int) -> Tensor:
-    """Return maps (B * N, C, h, w) of a rig stacked into one (B, C, N * (h + 1) + 1, w), rows of zeros between.
-
-    One map per sample lets each cell read just the cameras that see it, in one call.
-    """
-    stacked = functional.pad(maps, (0, 0, 0, 1)).reshape(
-        batch, -1, *maps.shape[1:2], maps.shape[2] + 1, maps.shape[3]
-    )
-    return functional.pad(stacked.transpose(1, 2).flatten(2, 3), (0, 0, 1, 0))
-
-
-def in_mosaic(pixels: Tensor, camera: Tensor, sizes: Tensor, cameras: int) -> Tensor:
-    """Return places in a mosaic as fractions (..., 2) of it.
-
-    Args:
-        pixels: (..., 2) continuous x, y in one camera's map.
-        camera: (...) its index.
-        sizes: (..., 2) width and height of the camera's map.
-        cameras: number of cameras N.
-    """
-    width, height = sizes[..., 0], sizes[..., 1]
-    # Beyond half a row outside, both rows read are zeros between maps; no place reaches the next camera.
-    y = torch.minimum(pixels[..., 1].clamp(min=-0.5), height + 0.5)
-    top = 1 + camera * (height + 1)
-    return torch.stack([pixels[..., 0] / width, (top + y) / (cameras * (height + 1) + 1)], dim=-1)
+def _project(tokens: Tensor, conv: nn.Conv2d) -> Tensor:
+    """Return what a convolution of 1 x 1 makes of cells (..., C)."""
+    return functional.linear(tokens, conv.weight.flatten(1), conv.bias)

@@ -1,6 +1,6 @@
 """Temporal self-attention: cells read the aligned previous map and the present queries.
 
-B batch, P cells, C channels, M heads.
+B batch, P cells, C channels.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from torch import Tensor, nn
 
 from algengine.models.bev.grid import BEVGrid
 from algengine.models.bev.published import mixed_previous
-from algengine.models.layers.deformable import deformable_sample, init_directional_offsets
+from algengine.models.layers.deformable import init_directional_offsets
+from algengine.models.layers.deformable_attention import attend, steer
+from algengine.models.layers.precision import as_computed
 
 _STREAMS = 2
 
@@ -22,7 +24,7 @@ class TemporalSelfAttention(nn.Module):
 
     Args:
         dims: channels C.
-        heads: attention heads M.
+        heads: attention heads.
         points: reads per head and map.
         grid: layout of the maps.
         dropout: dropout of what is added to the queries.
@@ -49,7 +51,7 @@ class TemporalSelfAttention(nn.Module):
         self.value = nn.Linear(dims, dims)
         self.output = nn.Linear(dims, dims)
         self.dropout = nn.Dropout(dropout)
-        self.register_buffer("places", grid.normalize(grid.centers()), persistent=False)
+        self.register_buffer("places", grid.normalize(grid.centers())[None, :, None], persistent=False)
         init_directional_offsets(self.offsets, heads, _STREAMS, points)
         nn.init.zeros_(self.weights.weight)
         nn.init.zeros_(self.weights.bias)
@@ -57,35 +59,29 @@ class TemporalSelfAttention(nn.Module):
             nn.init.xavier_uniform_(layer.weight)
 
     def forward(
-        self,
-        query: Tensor,
-        position: Tensor,
-        previous: Tensor | None,
-        present: Tensor | None = None,
-        shift: Tensor | None = None,
+        self, query: Tensor, position: Tensor, memory: Tensor | None, shift: Tensor | None = None
     ) -> Tensor:
         """Return updated queries (B, P, C).
 
         Args:
             query: (B, P, C).
             position: (P, C) code of each cell.
-            previous: (B, P, C) aligned previous map, or None at the start of a rollout.
-            present: (B, P, C) what is read as the present map beside `previous`, the queries unless given.
+            memory: (B, 2, P, C) the two maps: aligned previous one and present one; None at the start of a rollout,
+                when both are the queries.
             shift: (B, 2) added to all places read, as a fraction of the map; zero unless given.
         """
-        other = query if previous is None else previous
-        own = query if previous is None or present is None else present
-        control = torch.cat([mixed_previous(other, own) if self.compat else other, query + position], dim=-1)
-        shape = (*query.shape[:2], self.heads, _STREAMS, self.points)
-        sizes = query.new_tensor([self.grid.cols, self.grid.rows])
-        places = self.places[:, None, None, None]
-        if shift is not None:
-            places = places + shift[:, None, None, None, None]
-        locations = places + self.offsets(control).reshape(*shape, 2) / sizes
-        weights = self.weights(control).reshape(shape).softmax(-1) / _STREAMS
-        values = [self._as_map(self.value(other)), self._as_map(self.value(own))]
-        read = deformable_sample(values, locations, weights, self.deformable)
+        if memory is None:
+            other = own = query
+            value = self.value(query)[:, None].expand(-1, _STREAMS, -1, -1)
+        else:
+            other, own = memory.unbind(1)
+            value = self.value(memory)
+        if self.compat:
+            other = mixed_previous(other, own)
+        control = torch.cat([as_computed(other), as_computed(query + position)], dim=-1)
+        raw = steer(control, self.offsets, self.weights)
+        places = self.places if shift is None else self.places + shift[:, None, None]
+        shapes = ((self.grid.rows, self.grid.cols),) * _STREAMS
+        tokens = value.flatten(1, 2)[:, None]
+        read = attend(tokens, shapes, raw, places, self.heads, joint=False, form=self.deformable)
         return query + self.dropout(self.output(read))
-
-    def _as_map(self, cells: Tensor) -> Tensor:
-        return cells.transpose(1, 2).reshape(len(cells), -1, self.grid.rows, self.grid.cols)

@@ -59,10 +59,21 @@ def deformable_sample(
     if chosen == "torch":
         return sample_torch(values, locations, weights)
     shapes = tuple((value.shape[-2], value.shape[-1]) for value in values)
-    tokens = torch.cat([value.flatten(2) for value in values], dim=2).transpose(1, 2)
-    tokens = tokens.unflatten(2, (locations.shape[2], -1)).contiguous()  # B, S, M, D
-    sample = deformable_triton.sample if chosen == "triton" else deformable_mmcv.sample
-    return sample(tokens, shapes, locations.float().contiguous(), weights.float().contiguous())
+    tokens = (
+        torch.cat([value.flatten(2) for value in values], dim=2).transpose(1, 2).contiguous()
+    )  # B, S, M * D
+    heads, points = locations.shape[2], locations.shape[4]
+    if chosen == "mmcv":
+        tokens = tokens.unflatten(2, (heads, -1))
+        return deformable_mmcv.sample(
+            tokens, shapes, locations.float().contiguous(), weights.float().contiguous()
+        )
+    cells = locations.float() * deformable_triton.level_sizes(shapes, tokens.device)[:, None]
+    layout = deformable_triton.Layout(shapes, heads, 1, points, 0)
+    raw = torch.cat([cells.flatten(2), weights.float().flatten(2)], dim=-1)
+    return deformable_triton.attend(
+        tokens[:, None], raw, layout, deformable_triton.References(), torch.float32
+    )
 
 
 def sample_torch(values: Sequence[Tensor], locations: Tensor, weights: Tensor) -> Tensor:

@@ -28,7 +28,14 @@ def _compiled() -> bool:
 
 
 def sample(tokens: Tensor, shapes: tuple[tuple[int, int], ...], locations: Tensor, weights: Tensor) -> Tensor:
-    """Return the samples (B, Q, M * D) float32; arguments as in `deformable_triton.sample`."""
+    """Return the weighted sum of bilinear samples (B, Q, M * D) float32.
+
+    Args:
+        tokens: (B, S, M, D) contiguous cells of all levels, row by row.
+        shapes: rows and columns of each level.
+        locations: (B, Q, M, L, P, 2) contiguous float32, x, y in [0, 1] across each map.
+        weights: (B, Q, M, L, P) contiguous float32.
+    """
     from mmcv.ops.multi_scale_deform_attn import MultiScaleDeformableAttnFunction
 
     starts = [0, *itertools.accumulate(height * width for height, width in shapes)][:-1]

@@ -1,6 +1,7 @@
-"""Deformable sampling on the GPU: the autograd function around the Triton kernels, imported only when used.
+"""Deformable attention on the GPU: the autograd function around the Triton kernels, imported only when used.
 
-B batch, S map cells of all levels, Q queries, M heads, D channels per head, L levels, P points.
+B batch, N maps per sample, S cells of all levels of a map, Q queries, V pairs of query and map, M heads, D channels per
+head, L levels, Z places of a pair, P points.
 """
 
 from __future__ import annotations
@@ -9,10 +10,56 @@ import functools
 import importlib.util
 import itertools
 import os
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+_BLOCK_ELEMENTS = 1024
+_WARPS = 4
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Sizes that the kernels are compiled for.
+
+    Attributes:
+        shapes: rows and columns of each level.
+        heads: M.
+        heights: Z.
+        points: P.
+        groups: what the softmax normalises: one group of all samples of a head, or one for each level; 0 takes the
+            weights as they are.
+    """
+
+    shapes: tuple[tuple[int, int], ...]
+    heads: int
+    heights: int
+    points: int
+    groups: int
+
+    @property
+    def samples(self) -> int:
+        """Reads per query and head."""
+        return len(self.shapes) * self.heights * self.points
+
+
+@dataclass(frozen=True)
+class References:
+    """Where queries read.
+
+    Attributes:
+        places: (B or 1, V, Z, 2) contiguous float32 fractions of a map to which offsets are added, or None for none.
+        maps: (B, V) contiguous map of each pair, or None: each query reads the only map.
+        starts: (B, Q + 1) contiguous int32 where the pairs of each query begin, with `maps`.
+        counts: (B, Q) contiguous, what the sum over the pairs of a query is divided by (by one if zero), with `maps`.
+    """
+
+    places: Tensor | None = None
+    maps: Tensor | None = None
+    starts: Tensor | None = None
+    counts: Tensor | None = None
 
 
 def is_available(device: torch.device) -> bool:
@@ -27,16 +74,17 @@ def _installed() -> bool:
     return importlib.util.find_spec("triton") is not None
 
 
-def sample(tokens: Tensor, shapes: tuple[tuple[int, int], ...], locations: Tensor, weights: Tensor) -> Tensor:
-    """Return the weighted sum of bilinear samples (B, Q, M * D) float32.
+def attend(tokens: Tensor, raw: Tensor, layout: Layout, references: References, dtype: torch.dtype) -> Tensor:
+    """Return what is read (B, Q, M * D) of type `dtype`; sums are in single precision.
 
     Args:
-        tokens: (B, S, M, D) contiguous cells of all levels, row by row; bfloat16, float16 or float32.
-        shapes: rows and columns of each level.
-        locations: (B, Q, M, L, P, 2) contiguous float32, x, y in [0, 1] across each map.
-        weights: (B, Q, M, L, P) contiguous float32.
+        tokens: (B, N, S, M * D) contiguous cells of all levels, row by row; bfloat16, float16 or float32.
+        raw: (B, Q, 3 * M * L * Z * P) contiguous: offsets x, y of all samples in cells, then their weights or logits.
+        layout: sizes.
+        references: where offsets begin.
+        dtype: of the result.
     """
-    return _DeformableSample.apply(tokens, shapes, locations, weights)
+    return _DeformableAttention.apply(tokens, raw, layout, references, dtype)
 
 
 @functools.lru_cache(maxsize=64)
@@ -47,22 +95,27 @@ def level_table(shapes: tuple[tuple[int, int], ...], device: torch.device) -> Te
     return torch.tensor(rows, dtype=torch.int32, device=device)
 
 
-class _DeformableSample(torch.autograd.Function):
+def level_sizes(shapes: tuple[tuple[int, int], ...], device: torch.device) -> Tensor:
+    """Return columns and rows of each level (L, 2) int32."""
+    return level_table(shapes, device)[:, :2].flip(-1)
+
+
+class _DeformableAttention(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: torch.autograd.function.FunctionCtx,
         tokens: Tensor,
-        shapes: tuple[tuple[int, int], ...],
-        locations: Tensor,
-        weights: Tensor,
+        raw: Tensor,
+        layout: Layout,
+        references: References,
+        dtype: torch.dtype,
     ) -> Tensor:
         from algengine.models.layers import deformable_kernels as kernels
 
-        table = level_table(shapes, tokens.device)
-        ctx.save_for_backward(tokens, table, locations, weights)
-        batch, queries, heads = locations.shape[:3]
-        out = torch.empty(batch, queries, heads * tokens.shape[3], device=tokens.device, dtype=torch.float32)
-        kernels.launch(kernels.forward_kernel, tokens, table, locations, weights, (out,))
+        ctx.save_for_backward(tokens, raw)
+        ctx.layout, ctx.references = layout, references
+        out = torch.empty(*raw.shape[:2], tokens.shape[3], device=tokens.device, dtype=dtype)
+        _launch(kernels.forward_kernel, tokens, raw, layout, references, (out,))
         return out
 
     @staticmethod
@@ -70,10 +123,60 @@ class _DeformableSample(torch.autograd.Function):
     def backward(ctx: torch.autograd.function.FunctionCtx, grad: Tensor) -> tuple[Tensor | None, ...]:
         from algengine.models.layers import deformable_kernels as kernels
 
-        tokens, table, locations, weights = ctx.saved_tensors
+        tokens, raw = ctx.saved_tensors
         # Many queries add to one cell: the sum is kept in single precision whatever the maps are.
         grad_tokens = torch.zeros_like(tokens, dtype=torch.float32)
-        grad_locations, grad_weights = torch.empty_like(locations), torch.empty_like(weights)
-        outputs = (grad.float().contiguous(), grad_tokens, grad_locations, grad_weights)
-        kernels.launch(kernels.backward_kernel, tokens, table, locations, weights, outputs)
-        return grad_tokens.to(tokens.dtype), None, grad_locations, grad_weights
+        grad_raw = torch.empty_like(raw)
+        scratch = raw.new_empty(raw.numel() // 3 if ctx.layout.groups else 0, dtype=torch.float32)
+        outputs = (grad.contiguous(), grad_tokens, grad_raw, scratch)
+        _launch(kernels.backward_kernel, tokens, raw, ctx.layout, ctx.references, outputs)
+        return grad_tokens.to(tokens.dtype), grad_raw, None, None, None
+
+
+def _launch(
+    kernel: object,
+    tokens: Tensor,
+    raw: Tensor,
+    layout: Layout,
+    references: References,
+    others: tuple[Tensor, ...],
+) -> None:
+    """Run `kernel` over all queries, heads and samples."""
+    import triton
+
+    (batch, queries), (maps, cells, dims) = raw.shape[:2], tokens.shape[1:]
+    if queries == 0:
+        return
+    depth, levels = dims // layout.heads, len(layout.shapes)
+    lanes = triton.next_power_of_2(depth)
+    block = max(1, _BLOCK_ELEMENTS // lanes)
+    places, unused = references.places, tokens
+    paired = references.maps is not None
+    kernel[(triton.cdiv(queries, block), batch * layout.heads)](
+        tokens,
+        level_table(layout.shapes, tokens.device),
+        raw,
+        unused if places is None else places,
+        references.maps if paired else unused,
+        references.starts if paired else unused,
+        references.counts if paired else unused,
+        *others,
+        queries,
+        references.maps.shape[1] if paired else queries,
+        0 if places is None or len(places) == 1 else places[0].numel(),
+        maps * cells,
+        cells,
+        HEADS=layout.heads,
+        DEPTH=depth,
+        LEVELS=levels,
+        HEIGHTS=layout.heights,
+        POINTS=layout.points,
+        GROUPS=max(layout.groups, 1),
+        NORMALISED=layout.groups > 0,
+        PLACED=places is not None,
+        PAIRED=paired,
+        BLOCK=block,
+        LANES=lanes,
+        WIDTH=triton.next_power_of_2(layout.samples // max(layout.groups, 1)),
+        num_warps=_WARPS,
+    )

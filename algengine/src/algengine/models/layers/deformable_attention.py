@@ -1,0 +1,131 @@
+"""Deformable attention from what linear layers give to what is read, in the forms of `deformable`.
+
+Our GPU kernel computes places, softmax and reads in one go; the other forms make them one after the other, which is
+easier to follow and needs several times the memory.
+
+B batch, N maps per sample, S cells of all levels of a map, C channels, Q queries, V pairs of query and map, M heads,
+L levels, Z places of a pair, P points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from algengine.models.layers import deformable_triton
+from algengine.models.layers.deformable import choose_form, deformable_sample
+from algengine.models.layers.deformable_triton import Layout, References
+from algengine.models.layers.mosaic import in_mosaic, mosaic
+
+Shapes = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of a query and a map it reads, query after query, packed to a common length V.
+
+    Attributes:
+        queries: (B, V) query of each pair.
+        maps: (B, V) map of each pair.
+        valid: (B, V) false for the padding at the end.
+        starts: (B, Q + 1) int32 first pair of each query, and the end of the last.
+        counts: (B, Q) what the sum over the pairs of a query is divided by; zero counts as one.
+    """
+
+    queries: Tensor
+    maps: Tensor
+    valid: Tensor
+    starts: Tensor
+    counts: Tensor
+
+
+def steer(query: Tensor, offsets: nn.Linear, weights: nn.Linear) -> Tensor:
+    """Return the outputs of both layers side by side, by one product: what `attend` takes."""
+    weight = torch.cat([offsets.weight, weights.weight])
+    return functional.linear(query, weight, torch.cat([offsets.bias, weights.bias]))
+
+
+def as_tokens(maps: Sequence[Tensor]) -> Tensor:
+    """Return maps (..., C, h, w) of L levels as cells (..., S, C), row by row."""
+    return torch.cat([level.flatten(-2).transpose(-2, -1) for level in maps], dim=-2)
+
+
+def attend(
+    tokens: Tensor,
+    shapes: Shapes,
+    raw: Tensor,
+    places: Tensor,
+    heads: int,
+    pairs: Pairs | None = None,
+    joint: bool = True,
+    form: str = "auto",
+) -> Tensor:
+    """Return what each query reads (B, Q, C), in the precision of the cells; the mean over its pairs.
+
+    Args:
+        tokens: (B, N, S, C) cells of all levels.
+        shapes: rows and columns of each level.
+        raw: (B, Q, 3 * M * L * Z * P) offsets (M, L, Z, P, 2) in cells of their level, then logits (M, L, Z, P).
+        places: (B or 1, V, Z, 2) where offsets begin, as fractions of a map from border to border.
+        heads: M.
+        pairs: which query reads which map; without it each query reads the only map.
+        joint: whether the weights of all levels sum to one, or those of each level to the same share of one.
+        form: see `choose_form`.
+    """
+    levels, heights = len(shapes), places.shape[2]
+    points = raw.shape[-1] // (3 * heads * levels * heights)
+    layout = Layout(tuple(shapes), heads, heights, points, 1 if joint else levels)
+    chosen = choose_form(form, tokens.device)
+    if chosen == "triton":
+        references = References(places.float().contiguous())
+        if pairs is not None:
+            references = References(
+                references.places,
+                pairs.maps.contiguous(),
+                pairs.starts.contiguous(),
+                pairs.counts.contiguous(),
+            )
+        return deformable_triton.attend(
+            tokens.contiguous(), raw.contiguous(), layout, references, tokens.dtype
+        )
+    return _attend_in_steps(tokens, layout, raw, places, pairs, chosen).to(tokens.dtype)
+
+
+def _attend_in_steps(
+    tokens: Tensor, layout: Layout, raw: Tensor, places: Tensor, pairs: Pairs | None, form: str
+) -> Tensor:
+    """Return what `attend` returns, in at least single precision."""
+    (batch, maps, _, dims), queries = tokens.shape, raw.shape[1]
+    if pairs is not None:
+        raw = torch.gather(raw, 1, pairs.queries[..., None].expand(-1, -1, raw.shape[-1]))
+    raw = raw.to(torch.promote_types(raw.dtype, torch.float32))
+    offsets, logits = raw.tensor_split([raw.shape[-1] // 3 * 2], dim=-1)
+    shape = (*raw.shape[:2], layout.heads, len(layout.shapes), layout.heights, layout.points)
+    sizes = deformable_triton.level_sizes(layout.shapes, raw.device)[:, None, None].to(
+        raw.dtype
+    )  # L, 1, 1, 2
+    pixels = places[:, :, None, None, :, None] * sizes + offsets.reshape(*shape, 2)
+    weights = logits.reshape(*shape[:3], layout.groups, -1).softmax(-1) / layout.groups
+    values = _level_maps(tokens, layout.shapes)
+    if pairs is None:
+        locations = pixels / sizes
+    else:
+        values = [mosaic(value, batch) for value in values]
+        locations = in_mosaic(pixels, pairs.maps[:, :, None, None, None, None], sizes, maps)
+    read = deformable_sample(values, locations.flatten(4, 5), weights.reshape(*shape[:4], -1), form)
+    if pairs is None:
+        return read
+    read = read * pairs.valid[..., None]
+    index = pairs.queries[..., None].expand_as(read)
+    total = read.new_zeros(batch, queries, dims).scatter_add(1, index, read)
+    return total / pairs.counts.clamp(min=1)[..., None]
+
+
+def _level_maps(tokens: Tensor, shapes: Shapes) -> list[Tensor]:
+    """Return L maps (B * N, C, rows, cols) of cells (B, N, S, C)."""
+    parts = tokens.flatten(0, 1).split([rows * cols for rows, cols in shapes], dim=1)
+    return [part.transpose(1, 2).unflatten(2, shape) for part, shape in zip(parts, shapes, strict=True)]

@@ -1,0 +1,125 @@
+import importlib.util
+import itertools
+
+import pytest
+import torch
+
+from algengine.models.layers.deformable_attention import Pairs, attend
+from oracles.deformable import bilinear
+
+HAS_TRITON = importlib.util.find_spec("triton") is not None
+SHAPES = ((5, 7), (3, 4))
+HEADS, DEPTH, QUERIES, HEIGHTS, POINTS = 2, 3, 5, 2, 3
+SEEN = [[0, 2, 1, 0, 3], [1, 1, 0, 2, 0]]
+"""How many of three maps each query reads."""
+
+
+def make_pairs(device="cpu") -> Pairs:
+    """Return pairs of queries with the first maps of two samples, the shorter sample padded."""
+    rows = [[(q, m) for q, n in enumerate(sample) for m in range(n)] for sample in SEEN]
+    length = max(map(len, rows))
+    padded = torch.tensor([row + [(4, 0)] * (length - len(row)) for row in rows], device=device)
+    valid = torch.tensor([[i < len(row) for i in range(length)] for row in rows], device=device)
+    counts = torch.tensor(SEEN, device=device)
+    starts = torch.nn.functional.pad(counts.cumsum(1), (1, 0)).int()
+    return Pairs(padded[..., 0], padded[..., 1], valid, starts, counts)
+
+
+def make_problem(paired, dtype=torch.float32, device="cpu", heads=HEADS, depth=DEPTH, places=True):
+    """Return cells, raw offsets and logits, places; reads reach beyond the maps."""
+    generator = torch.Generator().manual_seed(0)
+
+    def normal(*shape, scale=1.0):
+        return (torch.randn(*shape, generator=generator, dtype=torch.float64) * scale).to(device, dtype)
+
+    samples = heads * len(SHAPES) * HEIGHTS * POINTS
+    cells = sum(rows * cols for rows, cols in SHAPES)
+    pairs = make_pairs(device) if paired else None
+    length = pairs.maps.shape[1] if paired else QUERIES
+    tokens = normal(2, 3 if paired else 1, cells, heads * depth).requires_grad_()
+    raw = normal(2, QUERIES, 3 * samples, scale=1.5).requires_grad_()
+    where = torch.rand(2 if paired else 1, length, HEIGHTS, 2, generator=generator).to(device, dtype)
+    return tokens, raw, where, pairs
+
+
+def attend_by_loop(tokens, raw, places, heads, pairs, joint):
+    """Return what `attend` returns, read by read."""
+    batch, queries = raw.shape[:2]
+    depth, count = tokens.shape[3] // heads, raw.shape[2] // 3
+    shape = (batch, queries, heads, len(SHAPES), HEIGHTS, POINTS)
+    offsets, logits = raw[..., : 2 * count].reshape(*shape, 2), raw[..., 2 * count :].reshape(shape)
+    weights = torch.zeros_like(logits)
+    for b, q, m in itertools.product(range(batch), range(queries), range(heads)):
+        if joint:
+            weights[b, q, m] = logits[b, q, m].exp() / logits[b, q, m].exp().sum()
+        for level in range(len(SHAPES)):
+            if not joint:
+                part = logits[b, q, m, level].exp()
+                weights[b, q, m, level] = part / part.sum() / len(SHAPES)
+    out = torch.zeros(batch, queries, heads, depth, dtype=tokens.dtype)
+    for b, q in itertools.product(range(batch), range(queries)):
+        reads = [(q, 0)]
+        if pairs is not None:
+            found = zip(
+                pairs.queries[b].tolist(), pairs.maps[b].tolist(), pairs.valid[b].tolist(), strict=True
+            )
+            reads = [(v, which) for v, (query, which, valid) in enumerate(found) if valid and query == q]
+        for v, which in reads:
+            for m, level, z, p in itertools.product(*map(range, shape[2:])):
+                (rows, cols), first = SHAPES[level], sum(r * c for r, c in SHAPES[:level])
+                cells = tokens[b, which, first : first + rows * cols, m * depth : (m + 1) * depth]
+                x, y = (
+                    places[b % len(places), v, z] + offsets[b, q, m, level, z, p] / torch.tensor([cols, rows])
+                ).tolist()
+                sample = bilinear(cells.T.reshape(depth, rows, cols), x, y)
+                out[b, q, m] += weights[b, q, m, level, z, p] * sample / len(reads)
+    return out.flatten(2)
+
+
+@pytest.mark.parametrize("joint", [True, False])
+@pytest.mark.parametrize("paired", [True, False])
+def test_the_steps_equal_the_loop(paired, joint):
+    tokens, raw, places, pairs = make_problem(paired, torch.float64)
+    found = attend(tokens, SHAPES, raw, places, HEADS, pairs, joint, "torch")
+    with torch.no_grad():
+        expected = attend_by_loop(tokens, raw, places, HEADS, pairs, joint)
+    assert torch.allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_gradients_of_the_steps_match_finite_differences(paired):
+    tokens, raw, places, pairs = make_problem(paired, torch.float64)
+
+    def read(tokens, raw):
+        return attend(tokens, SHAPES, raw, places, HEADS, pairs, not paired, "torch")
+
+    assert torch.autograd.gradcheck(read, (tokens, raw), fast_mode=True)
+
+
+def assert_same_as_torch(tolerance, joint, tokens, raw, places, pairs, heads=HEADS):
+    upper = torch.randn(*raw.shape[:2], tokens.shape[3]).to(raw.device)
+    results = []
+    for form in ("torch", "triton"):
+        out = attend(tokens, SHAPES, raw, places, heads, pairs, joint, form)
+        results.append([out.detach(), *torch.autograd.grad((out * upper).sum(), (tokens, raw))])
+    for one, other in zip(*results, strict=True):
+        assert one.dtype == other.dtype
+        assert torch.allclose(one.float(), other.float(), atol=tolerance * max(1.0, float(one.abs().max())))
+
+
+@pytest.mark.skipif(not HAS_TRITON or torch.cuda.is_available(), reason="Triton's interpreter is for CPUs")
+@pytest.mark.parametrize("joint", [True, False])
+@pytest.mark.parametrize("paired", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_triton_kernels_by_interpreter(monkeypatch, paired, joint, dtype):
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    assert_same_as_torch(1e-5 if dtype == torch.float32 else 1e-2, joint, *make_problem(paired, dtype))
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("joint", [True, False])
+@pytest.mark.parametrize("paired", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_triton_kernels_equal_torch(paired, joint, dtype):
+    problem = make_problem(paired, dtype, "cuda", heads=8, depth=32)
+    assert_same_as_torch(1e-4 if dtype == torch.float32 else 2e-2, joint, *problem, heads=8)
