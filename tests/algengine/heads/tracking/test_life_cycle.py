@@ -50,3 +50,32 @@ def test_samples_of_a_batch_count_for_themselves():
     )
     assert owner.tolist() == [[0, -1, 1], [-1, 5, 6]]
     assert born.tolist() == [2, 7]
+
+
+def slow_update(cycle, owner, misses, scores, allowed, born):
+    """Return what `LifeCycle.update` does to one sample, query by query."""
+    for k in range(len(owner)):
+        if scores[k] >= cycle.birth:
+            misses[k] = 0
+        if owner[k] == -1:
+            if allowed[k] and scores[k] >= cycle.birth:
+                owner[k], born = born, born + 1
+        elif scores[k] < cycle.keep:
+            misses[k] += 1
+            if misses[k] >= cycle.tolerance:
+                owner[k] = -1
+    return owner, misses, born
+
+
+def test_the_same_as_a_loop_over_queries():
+    generator = torch.Generator().manual_seed(0)
+    owner, misses = torch.full((3, 8), -1), torch.zeros(3, 8, dtype=torch.int64)
+    allowed, born = torch.rand(3, 8, generator=generator) > 0.2, torch.zeros(3, dtype=torch.int64)
+    slow = [(owner[b].tolist(), misses[b].tolist(), 0) for b in range(3)]
+    for _ in range(40):
+        scores = torch.rand(3, 8, generator=generator) * 0.6
+        owner, misses, born = CYCLE.update(owner, misses, scores, allowed, born)
+        slow = [slow_update(CYCLE, o, m, scores[b], allowed[b], n) for b, (o, m, n) in enumerate(slow)]
+        assert owner.tolist() == [o for o, _, _ in slow]
+        assert born.tolist() == [n for _, _, n in slow]
+    assert (born > 10).all()

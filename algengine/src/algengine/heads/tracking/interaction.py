@@ -59,7 +59,7 @@ class MemoryBank(nn.Module):
     Args:
         dims: channels C.
         heads: attention heads.
-        period: frames between kept embeddings when not training.
+        period: frames left out between two kept embeddings when not training.
     """
 
     def __init__(self, dims: int, heads: int, period: int = 3) -> None:
@@ -89,7 +89,7 @@ class MemoryBank(nn.Module):
         return torch.where(remembers[..., None], mixed.to(embedding.dtype), embedding)
 
     def save(self, queries: Queries, embedding: Tensor) -> Queries:
-        """Return the queries with `embedding` (B, K, C) kept: always in training, else every `period` frames."""
+        """Return the queries with `embedding` (B, K, C) kept; when not training, `period` frames are left out."""
         due = queries.used & ((queries.wait == 0) if not self.training else True)
         fresh = self.save_proj(embedding)[:, :, None].to(queries.memory.dtype)
         memory = torch.cat([queries.memory[:, :, 1:], fresh], dim=2)

@@ -76,7 +76,7 @@ class NewQueries(nn.Module):
         position, content = self.embedding.weight.chunk(2, dim=-1)
         # Under autocast places keep their precision.
         with torch.autocast(position.device.type, enabled=False):
-            reference = self.reference(position.float()).sigmoid()
+            reference = self.reference(position).sigmoid()
         blank = position.new_zeros(batch, self.count + 1)
         shape = (batch, self.count + 1, self.memories)
         return Queries(
