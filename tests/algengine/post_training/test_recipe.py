@@ -102,7 +102,12 @@ def test_what_is_missing_is_said(runs, tmp_path):
         list(read_run(Path(tmp_path), KEY))
     with pytest.raises(RecordingError, match="record again with its own"):
         list(read_run(Path(runs["rare"]), "0" * 64))
-    with pytest.raises(RecordingError, match="selects no failure"):
+    with pytest.raises(RecordingError, match="names no run with failures, expected some: give data.rare"):
         select_decisions(DataConfig(common=[runs["common"]]), KEY)
+    (tmp_path / "other.yaml").write_text("tokens: [a, b]\n")
+    with pytest.raises(
+        RecordingError, match="selects no failure of .* among the 2 tokens of data.failures: give"
+    ):
+        select_decisions(DataConfig(rare=[runs["rare"]], failures=[str(tmp_path / "other.yaml")]), KEY)
     with pytest.raises(RecordingError, match="give runs over common"):
         select_decisions(DataConfig(rare=[runs["rare"]]), KEY)

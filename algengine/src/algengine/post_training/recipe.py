@@ -68,12 +68,18 @@ def select_decisions(config: DataConfig, vocabulary_key: str) -> list[Decision]:
     if config.include_real_failures:
         failures += _real(config, wanted, vocabulary_key)
     if not failures:
-        raise RecordingError(
-            f"the recipe selects no failure of {[*config.rollouts, *config.rare]} with filter {config.filter!r}: "
-            "give it more runs, or another filter"
-        )
+        raise RecordingError(_why_none(config, wanted))
     normals = _normals(config, round(config.normal_ratio * len(failures)), wanted, vocabulary_key)
     return normals if config.normal_only else failures + normals
+
+
+def _why_none(config: DataConfig, wanted: set[str]) -> str:
+    runs = [*config.rollouts, *(config.rare if config.include_real_failures else ())]
+    if not runs:
+        return "the recipe names no run with failures, expected some: give data.rare or data.rollouts"
+    among = f" among the {len(wanted)} tokens of data.failures" if wanted else ""
+    remedy = "give more runs, or splits of these runs as data.failures" if wanted else "give more runs"
+    return f"the recipe selects no failure of {runs} with filter {config.filter!r}{among}: {remedy}, or another filter"
 
 
 def _synthetic(config: DataConfig, wanted: set[str], key: str) -> list[Decision]:
