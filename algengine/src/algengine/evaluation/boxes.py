@@ -54,6 +54,12 @@ class BoxTable:
         near = np.linalg.norm(self.boxes[:, :2], axis=-1) < CLASS_RANGE[name]
         return self.select((self.labels == OBJECT_CLASSES.index(name)) & near)
 
+    def rows_by_frame(self) -> dict[int, np.ndarray]:
+        """Return the rows of each frame that has any, in order of time."""
+        order = np.argsort(self.frame, kind="stable")
+        frames, first = np.unique(self.frame[order], return_index=True)
+        return dict(zip(frames.tolist(), np.split(order, first[1:]), strict=True)) if len(order) else {}
+
     @classmethod
     def join(cls, tables: Sequence[Self]) -> Self:
         """Return all rows of several tables."""

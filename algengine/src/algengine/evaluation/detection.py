@@ -101,9 +101,9 @@ def match_greedily(truth: BoxTable, found: BoxTable, distance: float) -> np.ndar
     Findings choose in their order; each takes the nearest object of its frame that is still free, if near enough.
     """
     matched = np.full(len(found), -1)
-    rows_of = {frame: np.flatnonzero(truth.frame == frame) for frame in np.unique(truth.frame)}
+    rows_of = truth.rows_by_frame()
     taken = np.zeros(len(truth), bool)
-    for i, frame in enumerate(found.frame):
+    for i, frame in enumerate(found.frame.tolist()):
         rows = rows_of.get(frame)
         if rows is None:
             continue

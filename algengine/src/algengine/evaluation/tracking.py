@@ -171,5 +171,6 @@ def match_frame(
 
 def _frames(truth: BoxTable, found: BoxTable) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield the labelled and found rows of each frame that has any, in order."""
-    for frame in np.unique(np.concatenate([truth.frame, found.frame])):
-        yield np.flatnonzero(truth.frame == frame), np.flatnonzero(found.frame == frame)
+    objects, tracks, none = truth.rows_by_frame(), found.rows_by_frame(), np.zeros(0, np.int64)
+    for frame in sorted(objects.keys() | tracks.keys()):
+        yield objects.get(frame, none), tracks.get(frame, none)
