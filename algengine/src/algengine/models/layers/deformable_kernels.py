@@ -12,9 +12,11 @@ import triton.language as tl
 
 
 @triton.jit
-def _shares(logits, first, inside, SIZE: tl.constexpr, WIDTH: tl.constexpr, GROUPS: tl.constexpr):
+def _shares(
+    logits, first, inside, SIZE: tl.constexpr, WIDTH: tl.constexpr, GROUPS: tl.constexpr, SPAN: tl.constexpr
+):
     """Largest logit of a group (BLOCK,), and what exponentials are divided by so that all groups sum to one."""
-    lane = tl.arange(0, WIDTH)
+    lane = tl.max_contiguous(tl.arange(0, WIDTH), SPAN)
     mask = inside[:, None] & (lane < SIZE)[None, :]
     tile = tl.load(logits[:, None] + first + lane[None, :], mask=mask, other=-float("inf")).to(tl.float32)
     top = tl.where(inside, tl.max(tile, axis=1), 0.0)
@@ -144,34 +146,34 @@ def forward_kernel(
     result = tl.zeros([BLOCK, LANES], dtype=tl.float32)
     for group in range(GROUPS):
         if NORMALISED:
-            top, divisor = _shares(logits, group * size, inside, size, WIDTH, GROUPS)
+            top, divisor = _shares(logits, group * size, inside, size, WIDTH, GROUPS, 8)
         for level in range(group * group_levels, (group + 1) * group_levels):
             rows = tl.load(table + 3 * level)
             cols = tl.load(table + 3 * level + 1)
             first = tl.load(table + 3 * level + 2)
             for height in range(HEIGHTS):
-                for i in range(most):
-                    on = inside & (i < number)
-                    which, px, py = _reference(
-                        places,
-                        maps,
-                        sample,
-                        start + i,
-                        pairs,
-                        place_stride,
-                        height,
-                        on,
-                        HEIGHTS,
-                        PLACED,
-                        PAIRED,
-                    )
-                    origin = which * map_cells + first
-                    for point in tl.static_range(POINTS):
-                        index = (level * HEIGHTS + height) * POINTS + point
-                        x = tl.load(offsets + 2 * index, mask=on, other=0.0).to(tl.float32) + px * cols
-                        y = tl.load(offsets + 2 * index + 1, mask=on, other=0.0).to(tl.float32) + py * rows
-                        weight = _weight(logits, index, top, divisor, on, NORMALISED)
-                        row, col, fy, fx = _place(x, y, rows, cols)
+                for point in tl.static_range(POINTS):
+                    index = (level * HEIGHTS + height) * POINTS + point
+                    offset_x = tl.load(offsets + 2 * index, mask=inside, other=0.0).to(tl.float32)
+                    offset_y = tl.load(offsets + 2 * index + 1, mask=inside, other=0.0).to(tl.float32)
+                    weight = _weight(logits, index, top, divisor, inside, NORMALISED)
+                    for i in range(most):
+                        on = inside & (i < number)
+                        which, px, py = _reference(
+                            places,
+                            maps,
+                            sample,
+                            start + i,
+                            pairs,
+                            place_stride,
+                            height,
+                            on,
+                            HEIGHTS,
+                            PLACED,
+                            PAIRED,
+                        )
+                        origin = which * map_cells + first
+                        row, col, fy, fx = _place(offset_x + px * cols, offset_y + py * rows, rows, cols)
                         for corner in tl.static_range(4):
                             cell, there, share_y, share_x = _corner(
                                 row, col, rows, cols, fy, fx, on, corner // 2, corner % 2
@@ -221,7 +223,8 @@ def backward_kernel(
     query = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     sample = (tl.program_id(1) // HEADS).to(tl.int64)
     head = tl.program_id(1) % HEADS
-    lane = tl.arange(0, LANES)
+    # As wide as one atomic addition, so that loads and additions share a layout and nothing is exchanged in between.
+    lane = tl.max_contiguous(tl.arange(0, LANES), 4)
     inside = query < queries
     channel = lane < DEPTH
     stride: tl.constexpr = HEADS * DEPTH
@@ -248,7 +251,7 @@ def backward_kernel(
     upper = upper.to(tl.float32) * share[:, None]
     for group in range(GROUPS):
         if NORMALISED:
-            top, divisor = _shares(logits, group * size, inside, size, WIDTH, GROUPS)
+            top, divisor = _shares(logits, group * size, inside, size, WIDTH, GROUPS, 4)
         for level in range(group * group_levels, (group + 1) * group_levels):
             rows = tl.load(table + 3 * level)
             cols = tl.load(table + 3 * level + 1)
@@ -301,11 +304,11 @@ def backward_kernel(
     if NORMALISED:
         # What other threads of this program have written is read below.
         tl.debug_barrier()
-        column = tl.arange(0, WIDTH)
+        column = tl.max_contiguous(tl.arange(0, WIDTH), 4)
         mask = inside[:, None] & (column < size)[None, :]
         for group in range(GROUPS):
             index = group * size + column[None, :]
-            top, divisor = _shares(logits, group * size, inside, size, WIDTH, GROUPS)
+            top, divisor = _shares(logits, group * size, inside, size, WIDTH, GROUPS, 4)
             tile = tl.load(logits[:, None] + index, mask=mask, other=-float("inf")).to(tl.float32)
             weight = tl.where(mask, tl.exp(tile - top[:, None]) / divisor[:, None], 0.0)
             by_weight = tl.load(by_weights[:, None] + index, mask=mask, other=0.0)
