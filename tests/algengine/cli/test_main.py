@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from alg_factories import write_recordings
-from algengine.cli.main import main
+from algengine.cli.main import COMMANDS, main
 
 
 def test_help_loads_no_framework():
@@ -16,9 +16,7 @@ def test_help_loads_no_framework():
     assert done.stdout.strip().endswith("False"), done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(
-    "verb", ["train", "serve", "export", "vocabulary", "labels", "rare-cases", "compare", "doctor"]
-)
+@pytest.mark.parametrize("verb", sorted(COMMANDS))
 def test_every_verb_has_help_with_an_example(verb, capsys):
     with pytest.raises(SystemExit) as caught:
         main([verb, "--help"])
@@ -31,6 +29,7 @@ def test_every_verb_has_help_with_an_example(verb, capsys):
     ("arguments", "said"),
     [
         (["vadv2_demo", "/nowhere/weights.pth"], "there is no checkpoint at"),
+        (["/nowhere/weights.pth"], "there is no checkpoint at /nowhere/weights.pth"),
         (["--model", "nothing"], "no shipped model"),
         ([], "give one of the two"),
     ],

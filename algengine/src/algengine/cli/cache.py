@@ -27,7 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("split", metavar="SPLIT_DIR", help="split folder with an index.json, or - for none")
     parser.add_argument("vocabulary", type=Path, metavar="VOCABULARY.npy", help="plans (K, poses, 3)")
     parser.add_argument("output", type=Path, metavar="OUT", help="folder of the cache; resumed if it exists")
-    parser.add_argument("--metric", default="navsim_v1", help="navsim_v1, corrected or worldengine_v1")
+    parser.add_argument(
+        "--metric", default="navsim_v1", help="navsim_v1 (default), corrected or worldengine_v1"
+    )
     parser.add_argument(
         "--vocabulary-dt", type=float, default=0.1, help="time between poses [s] (default: 0.1)"
     )

@@ -1,4 +1,4 @@
-"""Find wrong axes, units, rates, frames, orders and cameras of a planner behind the bridge."""
+"""Find wrong axes, units, rates, frames, orders and cameras of a planner before it is simulated with."""
 
 from __future__ import annotations
 
@@ -24,10 +24,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--in-process", metavar="MODULE:FUNCTION", help="makes a planner in this process")
     which.add_argument("--model", help="name of shipped weights")
     add("--server-key", type=Path, metavar="FILE", help="public key file, for planners on other hosts")
-    add("--timeout", type=float, default=60.0, help="longest wait for a plan, and for the planner [s]")
+    add(
+        "--timeout",
+        type=float,
+        default=60.0,
+        help="longest wait for a plan, and for the planner [s] (default: 60)",
+    )
     add("--history", type=int, default=4, help="entries of the ego history (default: 4)")
     add("--horizon", type=float, default=4.0, help="that plans must reach [s] (default: 4)")
-    add("--image-size", default="320x180", metavar="WxH", help="of the eight cameras; 0x0 shows none")
+    add(
+        "--image-size",
+        default="320x180",
+        metavar="WxH",
+        help="pixels of the eight cameras (default: 320x180); 0x0 shows none",
+    )
     add("--output", type=Path, metavar="FILE.json", help="write the findings")
 
 

@@ -69,9 +69,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="W",
         help="processes for images and scores (default: 0, none)",
     )
-    add("--device", default="auto", help="auto, cpu or cuda")
+    add("--device", default="auto", help="auto (default), cpu or cuda")
     add("--threads", type=int, default=2, help="CPU threads of the network (default: 2)")
-    add("--launcher", choices=("none", "pytorch"), default="none", help="pytorch: started by torchrun")
+    add(
+        "--launcher",
+        choices=("none", "pytorch"),
+        default="none",
+        help="pytorch when started by torchrun (default: none)",
+    )
     add("--overwrite", action="store_true", help="start over instead of going on")
     add("--cfg-options", nargs="*", default=[], metavar="KEY=VALUE", help="override keys of the config")
 

@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("config", help="config of the planner; its validation data is used")
     add("checkpoint", type=Path, help="training checkpoint, the file last_checkpoint, or exported weights")
     add("--output", type=Path, help="file for the weights as KEY=VALUE lines, for `export --cfg-options`")
-    add("--device", default="auto", help="auto, cpu or cuda")
+    add("--device", default="auto", help="auto (default), cpu or cuda")
     add("--workers", type=int, default=0, help="processes that decode images (default: 0, none)")
     add("--cfg-options", nargs="*", default=[], metavar="KEY=VALUE", help="overrides used in training")
 

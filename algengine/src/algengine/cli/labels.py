@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=(-12.8, 57.6, -25.6, 25.6, 0.8),
         help="where cells lie in the ego frame [m]; default: %(default)s",
     )
-    parser.add_argument("--workers", type=int, default=1, help="processes")
+    parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
 
 
 def execute(arguments: argparse.Namespace) -> int:

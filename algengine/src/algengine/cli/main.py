@@ -50,7 +50,13 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    return run_command("algengine", "Learned driving planners.", __version__, COMMANDS, argv)
+    return run_command(
+        "algengine",
+        "Train, post-train, evaluate and serve driving planners; `algengine COMMAND --help` has examples.",
+        __version__,
+        COMMANDS,
+        argv,
+    )
 
 
 if __name__ == "__main__":

@@ -19,22 +19,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("overrides", nargs="*", metavar="KEY=VALUE", help="keys of `simengine run`, such as split=rare_train")
     add("--checkpoint", type=Path, help="planner to start from (default: the shipped one)")
-    add("--work-dir", type=Path, default=Path("experiments/on_policy"), help="state, log and weights")
+    add(
+        "--work-dir",
+        type=Path,
+        default=Path("experiments/on_policy"),
+        help="folder of state, log and weights (default: experiments/on_policy)",
+    )
     add("--only", type=Path, metavar="SPLIT", help="split file or folder: use its tokens only")
-    add("--rounds", type=int, default=30, help="of collecting and updating (default: 30)")
+    add("--rounds", type=int, default=30, help="how often to drive and then update (default: 30)")
     add("--scenes", type=int, default=16, help="episodes per round, driven at once (default: 16)")
-    add("--passes", type=int, default=2, help="over the decisions of a round (default: 2)")
+    add(
+        "--passes",
+        type=int,
+        default=2,
+        help="how often updates go over the decisions of a round (default: 2)",
+    )
     add("--batch-size", type=int, default=32, help="decisions per update (default: 32)")
     add(
         "--explore", type=float, default=0.25, help="share of decisions drawn from the policy (default: 0.25)"
     )
     add("--lr", type=float, default=2e-4, help="learning rate (default: 2e-4)")
-    add("--kl-weight", type=float, default=0.05, help="of the divergence from the start (default: 0.05)")
-    add("--seed", type=int, default=0, help="of everything")
+    add(
+        "--kl-weight",
+        type=float,
+        default=0.05,
+        help="weight of the divergence from the first planner (default: 0.05)",
+    )
+    add("--seed", type=int, default=0, help="of all random numbers (default: 0)")
     add(
         "--threads", type=int, default=os.cpu_count() or 1, help="scenes simulated at a time (default: cores)"
     )
-    add("--device", default="auto", help="auto, cpu or cuda")
+    add("--device", default="auto", help="auto (default), cpu or cuda")
 
 
 def execute(arguments: argparse.Namespace) -> int:

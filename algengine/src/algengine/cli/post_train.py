@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--base-config", help="config that a training checkpoint was trained with")
     add("--work-dir", type=Path, help="default: experiments/post_training/<config name>")
-    add("--device", default="auto", help="auto, cpu or cuda")
+    add("--device", default="auto", help="auto (default), cpu or cuda")
     add("--vocabulary", type=Path, metavar="NPY", help="write the planner's plans there and stop")
     add("--cfg-options", nargs="*", default=[], metavar="KEY=VALUE", help="override keys of the config")
 

@@ -26,9 +26,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="P",
         help="of clean drives, take those with less progress than this percentile (default: 1)",
     )
-    add("--max-collision", type=float, default=0.0, help="highest NC chosen; 0.5: static objects too")
-    add("--max-off-road", type=float, default=0.0, help="highest DAC that is chosen (default: 0)")
-    add("--min-progress", type=float, default=0.0, help="EP that clean drives exceed (default: 0)")
+    add(
+        "--max-collision",
+        type=float,
+        default=0.0,
+        help="highest no_at_fault_collisions that is chosen; 0.5 takes static objects too (default: 0)",
+    )
+    add(
+        "--max-off-road",
+        type=float,
+        default=0.0,
+        help="highest drivable_area_compliance that is chosen (default: 0)",
+    )
+    add(
+        "--min-progress",
+        type=float,
+        default=0.0,
+        help="ego_progress that clean drives have to exceed (default: 0)",
+    )
     add("--no-intersect", action="store_true", help="keep tokens outside the base split, as the original")
 
 

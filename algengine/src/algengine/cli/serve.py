@@ -7,37 +7,51 @@ from pathlib import Path
 
 EXAMPLE = """example:
   algengine serve --model vadv2_demo --address ipc:///tmp/planner.ipc
-  algengine serve configs/alg/vadv2_demo.py experiments/vadv2_demo/weights.pth --address ipc:///tmp/planner.ipc
+  algengine serve out/vadv2_demo/weights.pth --address ipc:///tmp/planner.ipc
   algengine serve --model vadv2_demo --transport files --address experiments/closed_loop_exps/vadv2_demo/demo_NR
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("config", nargs="?", help="config of the planner; not needed for exported weights")
+    parser.add_argument(
+        "config",
+        nargs="?",
+        help="config of a training checkpoint; for exported weights give their path alone",
+    )
     parser.add_argument("checkpoint", nargs="?", type=Path, help="exported weights or training checkpoint")
     parser.add_argument("--model", help="name of shipped weights, instead of config and checkpoint")
-    parser.add_argument("--address", required=True, help="ipc://... or tcp://...; with files the run folder")
+    parser.add_argument(
+        "--address",
+        required=True,
+        help="where to listen: ipc://PATH or tcp://HOST:PORT; with files the folder of the run",
+    )
     parser.add_argument(
         "--transport",
         choices=("socket", "files"),
         default="socket",
-        help="files: the original's frame pickles",
+        help="socket (default), or files: the original's frame pickles and plans in a folder",
     )
     parser.add_argument("--clean", action="store_true", help="with files: delete frames and plans at the end")
     parser.add_argument("--key-file", type=Path, help="secret key file of `simengine keys`, for other hosts")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--device", default="auto", help="auto (default), cpu or cuda")
     parser.add_argument(
-        "--threads", type=int, default=2, help="CPU threads; part of what makes results repeatable"
+        "--threads",
+        type=int,
+        default=2,
+        help="CPU threads (default: 2); other numbers may change results in the last bit",
     )
     parser.add_argument(
-        "--memory-gib", type=float, default=4.0, help="bound of the maps remembered for all rollouts"
+        "--memory-gib",
+        type=float,
+        default=4.0,
+        help="largest memory for the maps that rollouts remember (default: 4)",
     )
     parser.add_argument(
         "--accelerate",
         choices=("none", "graphs", "compile"),
         default="none",
-        help="graphs: record the backbone as a CUDA graph; compile: torch.compile, slow at first",
+        help="none (default); graphs: record the backbone as a CUDA graph; compile: torch.compile, slow at first",
     )
 
 

@@ -18,29 +18,66 @@ RESUME = "run it again to resume"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add = parser.add_argument
-    add("--work-dir", type=Path, default=Path("experiments/post_training_table"), help="folder of everything")
+    add(
+        "--work-dir",
+        type=Path,
+        default=Path("experiments/post_training_table"),
+        help="folder of all stages and of the table (default: experiments/post_training_table)",
+    )
     add("--checkpoint", type=Path, help="exported weights of the base planner (default: the shipped one)")
-    add("--scenarios", type=int, default=120, help="of common_train and of rare_train each (default: 120)")
-    add("--test-scenarios", type=int, default=72, help="of common_test and rare_test each (default: 72)")
+    add(
+        "--scenarios",
+        type=int,
+        default=120,
+        help="scenarios of common_train and of rare_train each (default: 120)",
+    )
+    add(
+        "--test-scenarios",
+        type=int,
+        default=72,
+        help="scenarios of common_test and rare_test each (default: 72)",
+    )
     add("--seeds", type=int, default=3, help="trainings of each row (default: 3)")
     add("--steps", type=int, default=2000, help="updates of each training (default: 2000)")
     add("--batch-size", type=int, default=48, help="decisions per update (default: 48)")
     add("--lr", type=float, default=1e-3, help="highest learning rate (default: 1e-3)")
-    add("--train-options", nargs="*", default=[], metavar="KEY=VALUE", help="for the recipes of all rows")
-    add("--rounds", type=int, default=30, help="of the row on_policy (default: 30)")
-    add("--variants", type=int, default=2, help="of each rare case, for the full recipe (default: 2)")
-    add("--rows", default="", help="names with commas (default: the seven; on_policy is one more)")
-    add("--size", default="320x180", metavar="WxH", help="of the cameras (default: 320x180)")
+    add(
+        "--train-options",
+        nargs="*",
+        default=[],
+        metavar="KEY=VALUE",
+        help="override keys of the recipes of all rows",
+    )
+    add("--rounds", type=int, default=30, help="rounds of the row on_policy (default: 30)")
+    add(
+        "--variants", type=int, default=2, help="variants of each rare case, for the full recipe (default: 2)"
+    )
+    add(
+        "--rows",
+        default="",
+        help="rows to make, names with commas (default: all seven; on_policy is one more)",
+    )
+    add("--size", default="320x180", metavar="WxH", help="pixels of each camera (default: 320x180)")
     add(
         "--backend",
         default="cpu",
         choices=("cpu", "gsplat", "auto"),
         help="what draws the cameras (default: cpu)",
     )
-    add("--traffic", default="NR", choices=("NR", "R"), help="of the tests (default: NR)")
+    add(
+        "--traffic",
+        default="NR",
+        choices=("NR", "R"),
+        help="traffic of the tests: NR replays logs, R reacts (default: NR)",
+    )
     add("--workers", type=int, default=1, help="processes of one simulation (default: 1)")
-    add("--jobs", type=int, default=max(1, (os.cpu_count() or 1) // 2), help="stages at a time")
-    add("--device", default="auto", help="auto, cpu or cuda")
+    add(
+        "--jobs",
+        type=int,
+        default=max(1, (os.cpu_count() or 1) // 2),
+        help="stages at a time (default: half the cores)",
+    )
+    add("--device", default="auto", help="auto (default), cpu or cuda")
     add("--plan", action="store_true", help="print the stages and what is done, and stop")
 
 

@@ -15,8 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", help="path of a config, or the name of a shipped one")
     parser.add_argument("checkpoint", type=Path, help="checkpoint of training")
     parser.add_argument("--work-dir", type=Path, help="of the log; default: experiments/<config name>/test")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    parser.add_argument("--launcher", default="none", help="pytorch when started by torchrun, else none")
+    parser.add_argument("--device", default="auto", help="auto (default), cpu or cuda")
+    parser.add_argument("--launcher", default="none", help="pytorch when started by torchrun (default: none)")
     parser.add_argument(
         "--cfg-options", nargs="*", default=[], metavar="KEY=VALUE", help="override keys of the config"
     )

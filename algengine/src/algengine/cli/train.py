@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="path of a config, or name of a shipped one: its path in configs/alg without .py; a wrong name lists all",
     )
     parser.add_argument("--work-dir", type=Path, help="default: experiments/<config name>")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--device", default="auto", help="auto (default), cpu or cuda")
     parser.add_argument(
         "--resume",
         nargs="?",
@@ -29,9 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="auto|PATH",
         help="go on from the newest checkpoint of the work dir, or from PATH",
     )
-    parser.add_argument("--launcher", default="none", help="pytorch when started by torchrun, else none")
+    parser.add_argument("--launcher", default="none", help="pytorch when started by torchrun (default: none)")
     parser.add_argument(
-        "--cfg-options", nargs="*", default=[], metavar="KEY=VALUE", help="override keys of the config"
+        "--cfg-options", nargs="*", default=[], metavar="KEY=VALUE", help="override keys that the config has"
     )
 
 

@@ -12,10 +12,10 @@ EXAMPLE = """example:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("recordings", type=Path, help="folder with observation logs")
+    parser.add_argument("recordings", type=Path, help="folder with observation logs: observations/ of a run")
     parser.add_argument("output", type=Path, help=".npy file to write")
-    parser.add_argument("--size", type=int, default=512, help="number of plans")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the clustering")
+    parser.add_argument("--size", type=int, default=512, help="number of plans (default: 512)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the clustering (default: 0)")
 
 
 def execute(arguments: argparse.Namespace) -> int:

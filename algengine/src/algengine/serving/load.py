@@ -50,7 +50,8 @@ def load_planner(
     """Return a planner from shipped weights (`model`), or from a checkpoint.
 
     Args:
-        config: needed for a training checkpoint; exported weights carry their own.
+        config: needed for a training checkpoint; exported weights carry their own. Alone it may name shipped weights,
+            or be the path of exported ones.
         checkpoint: exported weights or a training checkpoint.
         model: name of shipped weights; excludes the other two.
         device: `auto`, `cpu` or `cuda`.
@@ -62,8 +63,11 @@ def load_planner(
         CheckpointError: weights are missing, corrupt or do not fit.
         ConfigError: the arguments contradict each other.
     """
-    if config and checkpoint is None and model is None and config in shipped_models():
-        config, model = None, config
+    if config and checkpoint is None and model is None:
+        if config in shipped_models():
+            config, model = None, config
+        elif config.endswith(".pth"):
+            config, checkpoint = None, Path(config)
     if bool(model) == bool(checkpoint):
         raise ConfigError("expected either --model NAME, or CONFIG and CHECKPOINT: give one of the two")
     path = shipped_weights(model) if model else checkpoint

@@ -19,6 +19,7 @@ EXAMPLE = """examples:
   simengine asset check scenes/*.npz
   simengine asset convert scene.ckpt scene.npz
   simengine asset convert scene.ckpt car.ply --node object_3_1b2c
+
 A file is read by its ending: .ckpt (released assets), .npz (ours, a fifth of the size or less), .ply (3DGS); see
 docs/assets.md"""
 

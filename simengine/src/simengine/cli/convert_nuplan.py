@@ -37,7 +37,7 @@ def add_nuplan_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=_ROOT,
         metavar="DIR",
-        help="logs are in splits/all_sensor below it",
+        help=f"logs are in splits/all_sensor below it (default: {_ROOT})",
     )
     add(
         "--nuplan-map-root",
@@ -49,7 +49,7 @@ def add_nuplan_arguments(parser: argparse.ArgumentParser) -> None:
         "--nuplan-map-version",
         default=NuplanOptions.map_version,
         metavar="NAME",
-        help="version file of the maps",
+        help="version file of the maps (default: %(default)s)",
     )
     add(
         "--openscene-dataroot",
@@ -68,20 +68,28 @@ def add_nuplan_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=NuplanOptions.sample_interval,
         metavar="N",
-        help="sweeps per frame: 10 for 2 Hz, 2 for 10 Hz",
+        help="sweeps per frame: 10 for 2 Hz (default), 2 for 10 Hz",
     )
     add(
         "--history",
         type=float,
         default=NuplanOptions.history,
         metavar="S",
-        help="log before the first decision",
+        help="log before the first decision [s] (default: %(default)g)",
     )
     add(
-        "--future", type=float, default=NuplanOptions.future, metavar="S", help="log after the first decision"
+        "--future",
+        type=float,
+        default=NuplanOptions.future,
+        metavar="S",
+        help="log after the first decision [s] (default: %(default)g)",
     )
     add(
-        "--map-margin", type=float, default=NuplanOptions.map_margin, metavar="M", help="map beyond the drive"
+        "--map-margin",
+        type=float,
+        default=NuplanOptions.map_margin,
+        metavar="M",
+        help="map beyond the drive [m] (default: %(default)g)",
     )
     add("--workers", "--num-processes", type=int, metavar="N", help="processes; default one less than CPUs")
     add("--nuplan-sensor-path", metavar="DIR", help=_UNUSED)

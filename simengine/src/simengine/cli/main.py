@@ -40,7 +40,13 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    return run_command("simengine", "Closed-loop simulation of driving models.", __version__, COMMANDS, argv)
+    return run_command(
+        "simengine",
+        "Closed-loop simulation of driving models; `simengine COMMAND --help` has examples.",
+        __version__,
+        COMMANDS,
+        argv,
+    )
 
 
 if __name__ == "__main__":

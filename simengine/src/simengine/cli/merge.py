@@ -10,6 +10,7 @@ from simengine.export.merge import merge_run
 
 EXAMPLE = """examples:
   simengine merge experiments/closed_loop_exps/pdm_closed/navtrain_NR --react-type NR
+
 Parts are folders split_0, split_1, ..., each a run with record.openscene=true or one of the original's."""
 
 

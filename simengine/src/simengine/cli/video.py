@@ -41,7 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="what draws the images; none takes those that the run kept (default: auto)",
     )
-    parser.add_argument("--speed", type=float, default=1.0, help="2 is twice as fast as the drive")
+    parser.add_argument(
+        "--speed", type=float, default=1.0, help="2 is twice as fast as the drive (default: 1)"
+    )
     parser.add_argument("--no-captions", action="store_true", help="leave names and times out")
 
 

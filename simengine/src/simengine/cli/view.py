@@ -27,7 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("targets", nargs="+", metavar="WHAT", help=TARGETS)
     parser.add_argument("--token", default=None, help="scenario to begin with (default: the first)")
     parser.add_argument("--host", default="127.0.0.1", help="where to listen (default: this machine only)")
-    parser.add_argument("--port", type=int, default=8080, help="where to listen, 0 for any free port")
+    parser.add_argument(
+        "--port", type=int, default=8080, help="where to listen, 0 for any free port (default: 8080)"
+    )
     parser.add_argument("--open", action="store_true", help="open a browser here")
     parser.add_argument(
         "--backend",
