@@ -33,20 +33,7 @@ def run_command(
     prog: str, description: str, version: str, commands: Mapping[str, Command], argv: Sequence[str] | None
 ) -> int:
     """Run the verb `argv` asks for; exit code 0 done, 1 user error or failed work, 130 Ctrl-C."""
-    parser = argparse.ArgumentParser(prog=prog, description=description)
-    parser.add_argument("--version", action="version", version=f"{prog} {version}")
-    verbs = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, command in commands.items():
-        summary = command.__doc__.split("\n")[0]
-        verb = verbs.add_parser(
-            name,
-            help=summary,
-            description=summary,
-            epilog=command.EXAMPLE,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        command.add_arguments(verb)
-    arguments = parser.parse_args(argv)
+    arguments = make_parser(prog, description, version, commands).parse_args(argv)
     # A shell starts background jobs with SIGINT ignored; Ctrl-C must reach us there too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -66,3 +53,23 @@ def run_command(
         how = getattr(commands[arguments.command], "RESUME", "")
         sys.stderr.write(f"{prog} {arguments.command}: interrupted{how and '; ' + how}\n")
         return 130
+
+
+def make_parser(
+    prog: str, description: str, version: str, commands: Mapping[str, Command]
+) -> argparse.ArgumentParser:
+    """Return the parser of all verbs."""
+    parser = argparse.ArgumentParser(prog=prog, description=description)
+    parser.add_argument("--version", action="version", version=f"{prog} {version}")
+    verbs = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, command in commands.items():
+        summary = command.__doc__.split("\n")[0]
+        verb = verbs.add_parser(
+            name,
+            help=summary,
+            description=summary,
+            epilog=command.EXAMPLE,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add_arguments(verb)
+    return parser
