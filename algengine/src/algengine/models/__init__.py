@@ -2,5 +2,6 @@
 
 from algengine.models.bev.encoder import BEVEncoder
 from algengine.models.data_preprocessor import PlanningDataPreprocessor
+from algengine.models.resnet import ResNet
 
-__all__ = ["BEVEncoder", "PlanningDataPreprocessor"]
+__all__ = ["BEVEncoder", "PlanningDataPreprocessor", "ResNet"]
