@@ -72,6 +72,21 @@ def check(config: RunConfig) -> None:
             value = getattr(value, part)
         if value not in choices:
             raise ConfigError(f"{key} is {value!r}, expected one of {', '.join(choices)}")
+    _check_numbers(config)
+    check_lens(config.render.lens, config.render.rolling_shutter > 0.0)
+    if config.ego == "planner" and config.render.backend == "none":
+        raise ConfigError("ego=planner needs images but render.backend is none, expected cpu, gsplat or auto")
+    check_protocol(config)
+    check_rewards(config)
+    check_openscene(config)
+    check_sensors(config)
+    recovery_params(config)
+    if config.ego == "planner" and config.bridge.transport == "files":
+        _check_files(config)
+
+
+def _check_numbers(config: RunConfig) -> None:
+    """Raise `ConfigError` if a number is out of its range."""
     for key in ("num_scenarios", "num_workers"):
         value = getattr(config, key)
         if value is not None and value < 1:
@@ -84,16 +99,6 @@ def check(config: RunConfig) -> None:
             raise ConfigError(f"render.{key} is {getattr(config.render, key)}, expected at least 16")
     if not 0.0 <= config.render.rolling_shutter <= 0.2:
         raise ConfigError(f"render.rolling_shutter is {config.render.rolling_shutter} s, expected 0 to 0.2")
-    check_lens(config.render.lens, config.render.rolling_shutter > 0.0)
-    if config.ego == "planner" and config.render.backend == "none":
-        raise ConfigError("ego=planner needs images but render.backend is none, expected cpu, gsplat or auto")
-    check_protocol(config)
-    check_rewards(config)
-    check_openscene(config)
-    check_sensors(config)
-    recovery_params(config)
-    if config.ego == "planner" and config.bridge.transport == "files":
-        _check_files(config)
 
 
 def _check_files(config: RunConfig) -> None:
