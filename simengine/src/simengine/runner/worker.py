@@ -8,19 +8,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from simengine.agents.policy import EgoPolicy
+from simengine.datatypes.observation import Observation
 from simengine.datatypes.plan import Plan
 from simengine.datatypes.record_io import save_record
 from simengine.datatypes.state import SimState
 from simengine.errors import PlannerTimeoutError
-from simengine.export.openscene import OpenSceneRecorder
+from simengine.export.openscene import EpisodeFrames, OpenSceneRecorder
 from simengine.metrics.row import ScoreRow, failed_row, row_of
 from simengine.pdm_closed.episode import score_episode
 from simengine.render.jpeg import JpegPool
-from simengine.render.trust.meter import TrustMeter
+from simengine.render.trust.meter import EpisodeTrust, TrustMeter
 from simengine.runner.handle import Handle
 from simengine.runner.observations import ObservationCollector
 from simengine.runner.prefetch import Prefetch
-from simengine.runner.rewards import RewardRecorder
+from simengine.runner.rewards import EpisodeRewards, RewardRecorder
 from simengine.runner.run_directory import RunDirectory
 from simengine.scenario.scenario import Scenario
 from simengine.sim.loop import Simulation
@@ -124,62 +125,93 @@ class Worker:
         }
 
     def _drive(self, handle: Handle, following: Handle | None) -> ScoreRow:
-        simulation, settings = self._simulation, self._settings
+        simulation = self._simulation
         state = simulation.reset(self._ahead.load(handle))
         self._ahead.begin(following)
-        scenario, labels = simulation.episode.scenario, self._labels(handle.token)
-        state = self._policies.start(simulation, state, labels["seed"])
+        scenario = simulation.episode.scenario
+        state = self._policies.start(simulation, state, self._labels(handle.token)["seed"])
         policy = self._policies.make(scenario, simulation)
-        collector = ObservationCollector(settings.record_cameras, self._pool)
-        rewards = self._rewards and self._rewards.start(simulation.episode.logged, simulation.episode.traffic)
-        frames = self._openscene and self._openscene.start(
-            scenario, simulation, getattr(handle, "path", None)
-        )
-        trust = self._trust and self._trust.start(scenario, simulation.cameras)
+        watchers = self._watchers(handle)
         plans: list[Plan] = []
         try:
             for _ in range(simulation.protocol.num_decisions):
                 self._ahead.poll()
                 observation = simulation.observe(state)
                 plan = policy.plan(observation, state)
-                collector.add(observation)
-                if trust:
-                    trust.add(state.ego[:3], simulation.present_agents(state), state.frame)
+                watchers.add(simulation, state, observation, plan)
                 plans.append(plan)
-                if rewards:
-                    rewards.add(state, plan)
-                if frames:
-                    frames.add(state, observation, plan)
                 is_last = len(plans) == simulation.protocol.num_decisions
                 state = simulation.finish(state, plan) if is_last else simulation.step(state, plan)
-            if frames:
-                frames.finish(state, policy if self._policies.plans_at_end else None)
+            if watchers.frames:
+                watchers.frames.finish(state, policy if self._policies.plans_at_end else None)
         finally:
             self._policies.finish(scenario.token)
-        measured = trust.finish() if trust else None
-        if rewards:
-            rewards.finish(state, plans[-1])
-            rewards.save(self._directory, measured)
+        return self._leave(handle.token, state, plans, watchers)
+
+    def _watchers(self, handle: Handle) -> _Watchers:
+        simulation, episode = self._simulation, self._simulation.episode
+        return _Watchers(
+            ObservationCollector(self._settings.record_cameras, self._pool),
+            self._rewards and self._rewards.start(episode.logged, episode.traffic),
+            self._openscene
+            and self._openscene.start(episode.scenario, simulation, getattr(handle, "path", None)),
+            self._trust and self._trust.start(episode.scenario, simulation.cameras),
+        )
+
+    def _leave(self, token: str, state: SimState, plans: list[Plan], watchers: _Watchers) -> ScoreRow:
+        """Write what is kept of a drive and return its row."""
+        settings, scenario, labels = self._settings, self._simulation.episode.scenario, self._labels(token)
+        measured = watchers.trust.finish() if watchers.trust else None
+        if watchers.rewards:
+            watchers.rewards.finish(state, plans[-1])
+            watchers.rewards.save(self._directory, measured)
         record = make_record(
             state,
             scenario,
-            simulation.protocol,
+            self._simulation.protocol,
             plans,
-            collector.commands,
+            watchers.observations.commands,
             labels["traffic"],
             labels["seed"],
             measured,
         )
         if settings.keep_records:
-            save_record(record, self._directory.record(handle.token))
-        log = collector.finish(record, state.ego_trail[scenario.initial_frame :])
+            save_record(record, self._directory.record(token))
+        log = watchers.observations.finish(record, state.ego_trail[scenario.initial_frame :])
         if log is not None:
-            log.save(self._directory.observations(handle.token))
-        if frames:
-            frames.save(handle.token)
+            log.save(self._directory.observations(token))
+        if watchers.frames:
+            watchers.frames.save(token)
         if settings.metric:
             return row_of(record, score_episode(record, scenario, settings.metric))
-        return ScoreRow(handle.token, "ok", record_hash=record.content_hash(), **labels)
+        return ScoreRow(token, "ok", record_hash=record.content_hash(), **labels)
+
+
+@dataclass(frozen=True)
+class _Watchers:
+    """What looks on while one scenario is driven.
+
+    Attributes:
+        observations: keeps images and commands.
+        rewards: scores the vocabulary, None if nobody asked.
+        frames: makes training data, likewise.
+        trust: measures how far images can be trusted, likewise.
+    """
+
+    observations: ObservationCollector
+    rewards: EpisodeRewards | None
+    frames: EpisodeFrames | None
+    trust: EpisodeTrust | None
+
+    def add(self, simulation: Simulation, state: SimState, observation: Observation, plan: Plan) -> None:
+        """Look at one decision, before it is driven."""
+        self.observations.add(observation)
+        if self.trust:
+            self.trust.add(state.ego[:3], simulation.present_agents(state), state.frame)
+        if self.rewards:
+            self.rewards.add(state, plan)
+        if self.frames:
+            self.frames.add(state, observation, plan)
 
 
 def lost_its_planner(row: ScoreRow) -> bool:
