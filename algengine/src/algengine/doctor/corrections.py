@@ -54,8 +54,43 @@ def read(answered: Answered) -> Reading:
 
 def place_corrections(answers: Sequence[Answered]) -> list[Correction]:
     """Return the corrections of positions; some depend on factors found in the answers."""
-    length = VehicleParams().rear_axle_to_center
-    found = [
+    return [*_axes(), *_scales(), *_rates(), *_frames(), *_sequences(), *_side_scale(answers)]
+
+
+def heading_corrections() -> list[Correction]:
+    """Return the corrections of headings."""
+    quarter = 0.5 * np.pi
+
+    def yaw(mistake: str, meaning: str, change: Callable[[np.ndarray], np.ndarray]) -> Correction:
+        return Correction(mistake, meaning, _HEADING, _headings(lambda r: change(r.poses[:, 2])))
+
+    return [
+        yaw("heading-sign", "headings have the wrong sign (clockwise)", np.negative),
+        yaw("heading-degrees", "headings in degrees instead of radians", np.radians),
+        yaw("heading-quarter-left", "headings are 90 degrees too large", lambda h: h - quarter),
+        yaw("heading-quarter-right", "headings are 90 degrees too small", lambda h: h + quarter),
+        yaw("heading-half-turn", "headings are 180 degrees off", lambda h: h + np.pi),
+        yaw("heading-compass", "headings are measured from the left, clockwise", lambda h: quarter - h),
+        yaw("heading-increments", "headings are changes since the pose before", np.cumsum),
+        Correction(
+            "heading-world",
+            "headings in the world instead of the ego frame",
+            _HEADING,
+            _headings(lambda r: r.poses[:, 2] - r.moment.pose[2]),
+        ),
+        Correction(
+            "heading-half-step",
+            "headings are those of the way from the pose before: half a step old",
+            _HEADING,
+            _headings(_half_a_step_on),
+            "warning",
+        ),
+        Correction("heading-zero", "headings stay 0 in turns", _HEADING, _headings(_from_path)),
+    ]
+
+
+def _axes() -> list[Correction]:
+    return [
         Correction("axes-swapped", "x and y are swapped", _OUTPUT, _columns(lambda x, y: (y, x))),
         Correction("y-right", "y points right instead of left", _OUTPUT, _columns(lambda x, y: (x, -y))),
         Correction(
@@ -69,8 +104,12 @@ def place_corrections(answers: Sequence[Answered]) -> list[Correction]:
             "turned-around", "both axes point the wrong way", _OUTPUT, _columns(lambda x, y: (-x, -y))
         ),
         Correction("x-right", "x points right and y forward", _OUTPUT, _columns(lambda x, y: (y, -x))),
-        *_scales(),
-        *_rates(),
+    ]
+
+
+def _frames() -> list[Correction]:
+    length = VehicleParams().rear_axle_to_center
+    return [
         Correction(
             "box-centre", "poses of the box centre instead of the rear axle", _FRAME, _moved_back(length)
         ),
@@ -111,6 +150,12 @@ def place_corrections(answers: Sequence[Answered]) -> list[Correction]:
             _FRAME,
             lambda r: replace(r, poses=to_local(r.moment.seen_from(r.moment.earlier(DECISION_DT)), r.poses)),
         ),
+    ]
+
+
+def _sequences() -> list[Correction]:
+    """Return the corrections of which pose is which, and of steps in the place of poses."""
+    return [
         Correction(
             "one-step-late",
             "the plan of the decision before, one step late",
@@ -139,40 +184,6 @@ def place_corrections(answers: Sequence[Answered]) -> list[Correction]:
             _OUTPUT,
             lambda r: replace(r, poses=np.diff(r.poses, axis=0, prepend=0.0)),
         ),
-        *_side_scale(answers),
-    ]
-    return found
-
-
-def heading_corrections() -> list[Correction]:
-    """Return the corrections of headings."""
-    quarter = 0.5 * np.pi
-
-    def yaw(mistake: str, meaning: str, change: Callable[[np.ndarray], np.ndarray]) -> Correction:
-        return Correction(mistake, meaning, _HEADING, _headings(lambda r: change(r.poses[:, 2])))
-
-    return [
-        yaw("heading-sign", "headings have the wrong sign (clockwise)", np.negative),
-        yaw("heading-degrees", "headings in degrees instead of radians", np.radians),
-        yaw("heading-quarter-left", "headings are 90 degrees too large", lambda h: h - quarter),
-        yaw("heading-quarter-right", "headings are 90 degrees too small", lambda h: h + quarter),
-        yaw("heading-half-turn", "headings are 180 degrees off", lambda h: h + np.pi),
-        yaw("heading-compass", "headings are measured from the left, clockwise", lambda h: quarter - h),
-        yaw("heading-increments", "headings are changes since the pose before", np.cumsum),
-        Correction(
-            "heading-world",
-            "headings in the world instead of the ego frame",
-            _HEADING,
-            _headings(lambda r: r.poses[:, 2] - r.moment.pose[2]),
-        ),
-        Correction(
-            "heading-half-step",
-            "headings are those of the way from the pose before: half a step old",
-            _HEADING,
-            _headings(_half_a_step_on),
-            "warning",
-        ),
-        Correction("heading-zero", "headings stay 0 in turns", _HEADING, _headings(_from_path)),
     ]
 
 
