@@ -77,5 +77,9 @@ class SpatialCrossAttention(nn.Module):
 
 
 def _project(tokens: Tensor, conv: nn.Conv2d) -> Tensor:
-    """Return what a convolution of 1 x 1 makes of cells (..., C)."""
+    """Return what a convolution of 1 x 1 makes of cells (B, N, S, C)."""
+    if conv._forward_hooks:
+        # Adapters add their part when the layer itself is called.
+        maps = conv(tokens.flatten(0, 1).transpose(1, 2)[..., None])
+        return maps[..., 0].transpose(1, 2).unflatten(0, tokens.shape[:2])
     return functional.linear(tokens, conv.weight.flatten(1), conv.bias)

@@ -45,6 +45,9 @@ class Pairs:
 
 def steer(query: Tensor, offsets: nn.Linear, weights: nn.Linear) -> Tensor:
     """Return the outputs of both layers side by side, by one product: what `attend` takes."""
+    if offsets._forward_hooks or weights._forward_hooks:
+        # Adapters add their part when the layers themselves are called.
+        return torch.cat([offsets(query), weights(query)], dim=-1)
     weight = torch.cat([offsets.weight, weights.weight])
     return functional.linear(query, weight, torch.cat([offsets.bias, weights.bias]))
 
