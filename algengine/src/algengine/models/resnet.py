@@ -26,10 +26,8 @@ class ResNet(PlainResNet):
     weight or a statistic changes.
     """
 
-    def __init__(self, **options: object) -> None:
-        super().__init__(**options)
-        self._kept: dict[str, tuple[Tensor, Tensor]] = {}
-        self._state: tuple = ()
+    _kept: dict[str, tuple[Tensor, Tensor]]
+    _state: tuple = ()
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return the maps (B, C, h, w) of images (B, 3, H, W)."""
