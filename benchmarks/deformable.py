@@ -1,6 +1,9 @@
-"""Times deformable sampling in its three forms at full size and prints JSON.
+"""Times deformable attention in its three forms at full size and prints JSON.
 
 python benchmarks/deformable.py [--batch 2] [--repeat 10] [--dtype bfloat16]
+
+`cameras` and `maps` are the attentions of the bird's-eye-view encoder, from what the linear layers give to what is
+read, with places at random; `plans` are the reads of the trajectory decoder at given places with given weights.
 """
 
 from __future__ import annotations
@@ -8,35 +11,64 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Callable
 
 import torch
+from torch import Tensor
+from torch.nn import functional
 
 from algengine.models.layers.deformable import choose_form, deformable_sample
+from algengine.models.layers.deformable_attention import Pairs, attend
 from simengine.errors import ConfigError
 
-CASES = {
-    # Eight cameras stacked with rows of zeros between; a cell is seen by 1.3 cameras on average.
-    "cameras": {"shapes": ((553, 120), (281, 60), (145, 30), (81, 15)), "queries": 52_000, "points": 8},
-    "maps": {"shapes": ((200, 200), (200, 200)), "queries": 40_000, "points": 4},
-    "plans": {"shapes": ((200, 200),), "queries": 8 * 8192, "points": 4},
-}
-HEADS, DIMS = 8, 256
+HEADS, DIMS, CELLS, CAMERAS, PLANS, STEPS = 8, 256, 40_000, 8, 8192, 8
+LEVELS = ((68, 120), (34, 60), (17, 30), (9, 15))
+MAP = (200, 200)
+
+Read = Callable[[str], Tensor]
 
 
-def measure(case: dict, form: str, batch: int, repeat: int, dtype: torch.dtype, device: torch.device) -> dict:
+def cameras(batch: int, shrink: int, dtype: torch.dtype, device: torch.device) -> tuple[Read, list[Tensor]]:
+    """Return reads of 8 cameras by cells, every third of which is seen by two of them, and what wants gradients."""
+    cells = CELLS // shrink
+    counts = (torch.arange(cells, device=device) % 3 == 0).long()[None].expand(batch, -1) + 1
+    starts = functional.pad(counts.cumsum(1), (1, 0)).int()
+    queries = torch.repeat_interleave(torch.arange(cells, device=device), counts[0])[None].expand(batch, -1)
+    which = queries * CAMERAS // cells
+    pairs = Pairs(queries, which, torch.ones_like(which, dtype=torch.bool), starts, counts)
+    places = torch.rand(batch, queries.shape[1], 4, 2, device=device)
+    total = sum(rows * cols for rows, cols in LEVELS)
+    tokens = torch.randn(batch, CAMERAS, total, DIMS, device=device, dtype=dtype, requires_grad=True)
+    raw = torch.randn(batch, cells, 3 * HEADS * 32, device=device, dtype=dtype, requires_grad=True)
+    return lambda form: attend(tokens, LEVELS, raw, places, HEADS, pairs, form=form), [tokens, raw]
+
+
+def maps(batch: int, shrink: int, dtype: torch.dtype, device: torch.device) -> tuple[Read, list[Tensor]]:
+    """Return reads of two maps by cells, and what wants gradients."""
+    cells = CELLS // shrink
+    tokens = torch.randn(batch, 1, 2 * CELLS, DIMS, device=device, dtype=dtype, requires_grad=True)
+    raw = torch.randn(batch, cells, 3 * HEADS * 8, device=device, dtype=dtype, requires_grad=True)
+    places = torch.rand(1, cells, 1, 2, device=device)
+    return lambda form: attend(tokens, (MAP, MAP), raw, places, HEADS, joint=False, form=form), [tokens, raw]
+
+
+def plans(batch: int, shrink: int, dtype: torch.dtype, device: torch.device) -> tuple[Read, list[Tensor]]:
+    """Return reads of one map along plans, and what wants gradients."""
+    value = torch.randn(batch, DIMS, *MAP, device=device, dtype=dtype, requires_grad=True)
+    shape = (batch, STEPS * PLANS // shrink, HEADS, 1, 4)
+    places = torch.rand(*shape, 2, device=device, requires_grad=True)
+    weights = torch.rand(shape, device=device, requires_grad=True)
+    return lambda form: deformable_sample([value], places, weights, form), [value, places, weights]
+
+
+def measure(read: Read, inputs: list[Tensor], form: str, repeat: int, device: torch.device) -> dict:
     """Return milliseconds of the forward pass, of both passes, and the peak of memory in GiB."""
-    torch.manual_seed(0)
-    values = [torch.randn(batch, DIMS, *shape, device=device, dtype=dtype) for shape in case["shapes"]]
-    shape = (batch, case["queries"], HEADS, len(values), case["points"])
-    locations = torch.rand(*shape, 2, device=device)
-    weights = torch.rand(shape, device=device)
-    inputs = [x.requires_grad_() for x in (*values, locations, weights)]
     times: dict[str, list[float]] = {"forward_ms": [], "both_ms": []}
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
     for i in range(repeat + 2):
         start = _now(device)
-        out = deformable_sample(values, locations, weights, form)
+        out = read(form)
         middle = _now(device)
         torch.autograd.grad(out.sum(), inputs)
         end = _now(device)
@@ -66,12 +98,10 @@ def main() -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     forms = ["torch", *(form for form in ("triton", "mmcv") if _runs(form, device))]
     report: dict = {"device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu"}
-    for name, case in CASES.items():
-        small = case | {"queries": case["queries"] // options.shrink}
-        report[name] = {
-            form: measure(small, form, options.batch, options.repeat, getattr(torch, options.dtype), device)
-            for form in forms
-        }
+    for case in (cameras, maps, plans):
+        torch.manual_seed(0)
+        read, inputs = case(options.batch, options.shrink, getattr(torch, options.dtype), device)
+        report[case.__name__] = {form: measure(read, inputs, form, options.repeat, device) for form in forms}
     print(json.dumps(report, indent=2))
 
 
