@@ -128,7 +128,7 @@ class BEVEncoder(BaseModule):
             cells = cells + self.can_bus(can_bus)[:, None]
         aligned, shift = self._recall(previous, motion)
         memory = None if aligned is None else _both(aligned, cells)
-        position = self._position()
+        position = as_computed(self._position())
         for layer in self.layers:
             inputs = (cells, position, memory, tokens, shapes, views, shift)
             if self.checkpointing and torch.is_grad_enabled():
@@ -137,7 +137,11 @@ class BEVEncoder(BaseModule):
                 cells = layer(*inputs)
             if memory is not None and not self.constant_present:
                 memory = _both(aligned, cells)
-        return cells.transpose(1, 2).reshape(len(cells), -1, self.grid.rows, self.grid.cols)
+        return (
+            cells.to(self.queries.dtype)
+            .transpose(1, 2)
+            .reshape(len(cells), -1, self.grid.rows, self.grid.cols)
+        )
 
     def _tokens(self, features: Sequence[Tensor]) -> Tensor:
         """Return features with the codes of camera and level as cells (B, N, S, C)."""

@@ -13,6 +13,7 @@ from algengine.models.bev.spatial_attention import SpatialCrossAttention
 from algengine.models.bev.temporal_attention import TemporalSelfAttention
 from algengine.models.layers.deformable_attention import Shapes
 from algengine.models.layers.feed_forward import FeedForward
+from algengine.models.layers.norm import LeanNorm
 
 
 class BEVEncoderLayer(nn.Module):
@@ -33,12 +34,12 @@ class BEVEncoderLayer(nn.Module):
     ) -> None:
         super().__init__()
         self.temporal = TemporalSelfAttention(dims, heads, 2 * points, grid, dropout, compat, deformable)
-        self.temporal_norm = nn.LayerNorm(dims)
+        self.temporal_norm = LeanNorm(dims)
         self.spatial = SpatialCrossAttention(
             dims, heads, levels, heights, points, dropout, shared_value, deformable
         )
-        self.spatial_norm = nn.LayerNorm(dims)
-        self.feed_forward = FeedForward(dims, 2 * dims, dropout)
+        self.spatial_norm = LeanNorm(dims)
+        self.feed_forward = FeedForward(dims, 2 * dims, dropout, LeanNorm)
 
     def forward(
         self,

@@ -6,9 +6,18 @@ from torch import Tensor, nn
 
 
 class FeedForward(nn.Module):
-    """Post-norm residual block: `norm(x + W2 relu(W1 x))`."""
+    """Post-norm residual block: `norm(x + W2 relu(W1 x))`.
 
-    def __init__(self, dims: int, hidden: int, dropout: float = 0.0) -> None:
+    Args:
+        dims: channels.
+        hidden: channels of the hidden layer.
+        dropout: after each linear layer.
+        norm: kind of layer norm.
+    """
+
+    def __init__(
+        self, dims: int, hidden: int, dropout: float = 0.0, norm: type[nn.LayerNorm] = nn.LayerNorm
+    ) -> None:
         super().__init__()
         self.layers = nn.Sequential(
             nn.Linear(dims, hidden),
@@ -17,7 +26,7 @@ class FeedForward(nn.Module):
             nn.Linear(hidden, dims),
             nn.Dropout(dropout),
         )
-        self.norm = nn.LayerNorm(dims)
+        self.norm = norm(dims)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the block's output, same shape as `x` (..., dims)."""
