@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from mmengine.structures import BaseDataElement
 from torch import Tensor
 
+from algengine.structures.map_truth import MapTruth
 
-class PlanningDataSample(BaseDataElement):
-    """What a clip should and did lead to; metainfo holds `token` and `first_frame`.
+
+class PlanningDataSample(MapTruth):
+    """What a clip should and did lead to, and what was around it; metainfo holds `token` and `first_frame`.
 
     Attributes:
         gt_trajectory: (Q, T, 3) driven future of each frame in its ego frame [m, m, rad].
