@@ -23,6 +23,9 @@ from mmdet3d.models.detectors.base import Base3DDetector  # isort: skip
 FRAME_DT = 0.5
 """Time between frames [s]."""
 
+_STATUS = ("velocity", "acceleration", "can_bus", "heading")
+"""Inputs that the encoder may want to know of a frame."""
+
 
 class BEVModel(Base3DDetector):
     """Image backbone, neck and bird's-eye-view encoder; what is read off the maps is for the models to say.
@@ -45,7 +48,7 @@ class BEVModel(Base3DDetector):
         backbone: dict,
         neck: dict,
         bev_encoder: dict,
-        image_size: Sequence[int],
+        image_size: Sequence[int] = (320, 180),
         detach_memory: bool = False,
         frozen: Sequence[str] = (),
         compat: bool = False,
@@ -81,24 +84,73 @@ class BEVModel(Base3DDetector):
         features = self.neck(self.backbone(batch_inputs.flatten(0, 1)))
         return [f.reshape(batch, cameras, *f.shape[1:]) for f in features]
 
-    def encode_clip(self, inputs: dict[str, Tensor]) -> list[Tensor]:
-        """Return the maps (B, C, rows, cols) of all Q frames.
+    def view(self, inputs: dict[str, Tensor], padded_size: tuple[int, int]) -> CameraViews:
+        """Return which cells each camera sees; calibrations are constant over a clip.
 
         Args:
-            inputs: `images` (B, Q, N, 3, H, W), calibrations (B, N, ...), `motion` (B, Q, 3), and for encoders with
-                `can_bus` that vector (B, Q, 18), or `velocity` and `acceleration` (B, Q, H, 2).
+            inputs: with `intrinsic` (B, N, 3, 3), `cam_from_ego` (B, N, 4, 4) and `distortion` (B, N, 5).
+            padded_size: width and height of the padded images [px].
         """
-        images = inputs["images"]
-        views = self._view(inputs, (images.shape[-1], images.shape[-2]))
-        features = [f.unflatten(0, images.shape[:2]) for f in self.extract_feat(images.flatten(0, 1))]
+        rig = CameraRig(
+            inputs["intrinsic"], inputs["cam_from_ego"], inputs["distortion"], self.image_size, padded_size
+        )
+        return self.bev_encoder.view(rig)
+
+    def encode_frame(
+        self,
+        features: list[Tensor],
+        views: CameraViews,
+        previous: Tensor | None,
+        motion: Tensor | None,
+        status: dict[str, Tensor],
+    ) -> Tensor:
+        """Return the map (B, C, rows, cols) of one frame.
+
+        Args:
+            features: L maps (B, N, C, h, w).
+            views: result of `view`.
+            previous: (B, C, rows, cols) map of the previous frame, or None.
+            motion: (B, 3) present ego pose in the previous ego frame; needed with `previous`.
+            status: ego status of this frame, see `EgoStatusEmbedding.forward`; in `compat` also `can_bus` (B, 18),
+                or `heading` (B,) to make it from.
+        """
+        can_bus = None
+        if self.bev_encoder.can_bus is not None:
+            can_bus = status.get("can_bus") if self.compat else None
+        if self.bev_encoder.can_bus is not None and can_bus is None:
+            can_bus = can_bus_from_motion(
+                None if previous is None else motion,
+                status["velocity"][:, -1],
+                status["acceleration"][:, -1],
+                FRAME_DT,
+                status.get("heading") if self.compat else None,
+            )
+        return self.bev_encoder(features, views, previous, motion, can_bus)
+
+    def encode_frames(
+        self, inputs: dict[str, Tensor], views: CameraViews, frames: range, previous: Tensor | None
+    ) -> list[Tensor]:
+        """Return the maps (B, C, rows, cols) of consecutive frames; their images go through the backbone together.
+
+        Args:
+            inputs: `images` (B, Q, N, 3, H, W), calibrations, `motion` (B, Q, 3), ego status (B, Q, ...).
+            views: result of `view`.
+            frames: which of the Q frames.
+            previous: map of the frame before them, or None.
+        """
+        if not frames:
+            return []
+        images = inputs["images"][:, frames.start : frames.stop]
+        features = self.extract_feat(images.flatten(0, 1))
+        features = [f.reshape(len(images), len(frames), *f.shape[1:]) for f in features]
         maps: list[Tensor] = []
-        for q in range(images.shape[1]):
-            previous = maps[-1] if maps else None
+        for i, q in enumerate(frames):
             if previous is not None and self.detach_memory:
                 previous = previous.detach()
-            can_bus = self._can_bus(inputs, q)
-            frame = [f[:, q] for f in features]
-            maps.append(self.bev_encoder(frame, views, previous, inputs["motion"][:, q], can_bus))
+            status = {key: inputs[key][:, q] for key in _STATUS if key in inputs}
+            moved = inputs["motion"][:, q]
+            previous = self.encode_frame([f[:, i] for f in features], views, previous, moved, status)
+            maps.append(previous)
         return maps
 
     def precision(self, device: torch.device) -> AbstractContextManager:
@@ -106,23 +158,3 @@ class BEVModel(Base3DDetector):
         if self.autocast and device.type == "cuda":
             return torch.autocast("cuda", dtype=getattr(torch, self.autocast))
         return nullcontext()
-
-    def _view(self, inputs: dict[str, Tensor], padded_size: tuple[int, int]) -> CameraViews:
-        """Return which cells each camera sees; calibrations are constant over a clip."""
-        rig = CameraRig(
-            inputs["intrinsic"], inputs["cam_from_ego"], inputs["distortion"], self.image_size, padded_size
-        )
-        return self.bev_encoder.view(rig)
-
-    def _can_bus(self, inputs: dict[str, Tensor], q: int) -> Tensor | None:
-        if self.bev_encoder.can_bus is None:
-            return None
-        if self.compat and "can_bus" in inputs:
-            return inputs["can_bus"][:, q]
-        return can_bus_from_motion(
-            inputs["motion"][:, q] if q else None,
-            inputs["velocity"][:, q, -1],
-            inputs["acceleration"][:, q, -1],
-            FRAME_DT,
-            inputs["heading"][:, q] if self.compat and "heading" in inputs else None,
-        )

@@ -44,6 +44,12 @@ class UniAD(BEVModel):
         self.map_head = MODELS.build(shared | map_head) if map_head else None
         self.bev_head = MODELS.build(bev_head) if bev_head else None
 
+    def encode_clip(self, inputs: dict[str, Tensor]) -> list[Tensor]:
+        """Return the maps (B, C, rows, cols) of all Q frames; inputs as in `encode_frames`."""
+        images = inputs["images"]
+        views = self.view(inputs, (images.shape[-1], images.shape[-2]))
+        return self.encode_frames(inputs, views, range(images.shape[1]), None)
+
     def _forward(
         self, batch_inputs: dict[str, Tensor], batch_data_samples: Sequence[BaseDataElement] | None = None
     ) -> Tensor:
