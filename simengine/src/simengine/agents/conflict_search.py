@@ -137,6 +137,45 @@ def _turn(angle):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _extents(points, starts, counts, box, first):  # type: ignore[no-untyped-def]
+    """Return the box (P, 4) around each whole piece, and its largest half width (P,)."""
+    whole, widest = np.empty((len(counts), 4)), np.empty(len(counts))
+    for p in range(len(counts)):
+        widest[p] = points[starts[p] : starts[p] + counts[p], WIDTH].max()
+        for axis in range(2):
+            whole[p, axis] = box[first[p] : first[p + 1], axis].min()
+            whole[p, 2 + axis] = box[first[p] : first[p + 1], 2 + axis].max()
+    return whole, widest
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _close_chunks(box, low, high, mine, reach, close):  # type: ignore[no-untyped-def]
+    """Write which boxes from `low` to `high` come within `reach` of `mine` into `close`; return how many."""
+    used = 0
+    for b in range(low, high):
+        if _close(mine, box[b], reach):
+            close[used] = b - low
+            used += 1
+    return used
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _doubled(rows):  # type: ignore[no-untyped-def]
+    """Return a table with room for as many rows again."""
+    more = np.zeros((2 * len(rows), COLUMNS))
+    more[: len(rows)] = rows
+    return more
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _place(out, path_a, path_b, sa, sb):  # type: ignore[no-untyped-def]
+    """Complete the row of a conflict area: its paths, and arc lengths that begin where the paths do."""
+    out[0], out[1] = path_a, path_b
+    out[2], out[4], out[7] = out[2] + sa, out[4] + sa, out[7] + sa - sb
+    out[3], out[5] = out[3] + sb, out[5] + sb
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def find_areas(points, starts, counts, steps, owner, base):  # type: ignore[no-untyped-def]
     """Return rows (C, 8) of conflict areas.
 
@@ -151,18 +190,12 @@ def find_areas(points, starts, counts, steps, owner, base):  # type: ignore[no-u
         owner: (P,) which path the piece is of.
         base: (P,) its first row, counted from the start of the path.
     """
-    rows = np.zeros((64, COLUMNS))
-    used = 0
+    rows, used = np.zeros((64, COLUMNS)), 0
     longest = counts.max() if len(counts) else 0
     nearest, distance = np.full(longest, -1), np.full(longest, np.inf)
     box, first = _boxes(points, starts, counts)
-    close, widest = np.empty(longest // CHUNK + 1, np.int64), np.empty(len(counts))
-    whole = np.empty((len(counts), 4))
-    for p in range(len(counts)):
-        widest[p] = points[starts[p] : starts[p] + counts[p], WIDTH].max()
-        for axis in range(2):
-            whole[p, axis] = box[first[p] : first[p + 1], axis].min()
-            whole[p, 2 + axis] = box[first[p] : first[p + 1], 2 + axis].max()
+    whole, widest = _extents(points, starts, counts, box, first)
+    close = np.empty(longest // CHUNK + 1, np.int64)
     for p in range(len(starts)):
         for q in range(p + 1, len(starts)):
             most = widest[p] + widest[q] + CLEARANCE
@@ -174,15 +207,12 @@ def find_areas(points, starts, counts, steps, owner, base):  # type: ignore[no-u
                 if k % CHUNK == 0 and k < counts[p]:
                     mine, chunks = box[first[p] + k // CHUNK], 0
                     if _close(mine, whole[q], most):
-                        for c in range(first[q + 1] - first[q]):
-                            if _close(mine, box[first[q] + c], most):
-                                close[chunks] = c
-                                chunks += 1
+                        chunks = _close_chunks(box, first[q], first[q + 1], mine, most, close)
                     if chunks == 0 and begin < 0:
                         k += CHUNK
                         continue
                 touches = False
-                if k < counts[p]:
+                if k < counts[p]:  # in line: a call for every row takes half as long again
                     a = starts[p] + k
                     x, y = points[a, 0], points[a, 1]
                     if begin >= 0:
@@ -199,14 +229,9 @@ def find_areas(points, starts, counts, steps, owner, base):  # type: ignore[no-u
                     begin = k
                 if not touches and begin >= 0:
                     if used == len(rows):
-                        more = np.zeros((2 * used, COLUMNS))
-                        more[:used] = rows
-                        rows = more
+                        rows = _doubled(rows)
                     if _stretch(points, pa, pb, begin, k - 1, nearest, distance, rows[used]):
-                        out, sa, sb = rows[used], base[p] * steps[p], base[q] * steps[q]
-                        out[0], out[1] = owner[p], owner[q]
-                        out[2], out[4], out[7] = out[2] + sa, out[4] + sa, out[7] + sa - sb
-                        out[3], out[5] = out[3] + sb, out[5] + sb
+                        _place(rows[used], owner[p], owner[q], base[p] * steps[p], base[q] * steps[q])
                         used += 1
                     begin = -1
                 k += 1
