@@ -4,6 +4,7 @@ import torch
 
 from algengine.heads.trajectory_decoder import PathAttention
 from algengine.models.bev.grid import BEVGrid
+from algengine.post_training.lora import attach, merge
 from oracles.deformable import bilinear
 
 GRID = BEVGrid((-4.0, 8.0), (-5.0, 5.0), 2.0)
@@ -37,3 +38,16 @@ def test_path_attention_equals_the_loops():
                             read[s, m] += weights[m, s, p] * sample
                 expected[b, k] = query[b, k] + layer.output(read.flatten())
     assert torch.allclose(found, expected, atol=1e-5)
+
+
+def test_adapters_act_as_if_merged():
+    torch.manual_seed(0)
+    layer = PathAttention(4, 2, 3, 2, GRID).eval()
+    for part in (layer.offsets, layer.weights, layer.value):
+        torch.nn.init.normal_(attach(part, 2, 2.0, 0.0, 1).B)
+    query, bev = torch.randn(2, 5, 4), torch.randn(2, 4, GRID.rows, GRID.cols)
+    anchors = torch.randn(5, 3, 3)
+    with torch.no_grad():
+        beside = layer.eval()(query, bev, anchors)
+        merge(layer)
+        assert torch.allclose(layer(query, bev, anchors), beside, atol=1e-5)

@@ -42,7 +42,7 @@ def make_problem(paired, dtype=torch.float32, device="cpu", heads=HEADS, depth=D
     return tokens, raw, where, pairs
 
 
-def attend_by_loop(tokens, raw, places, heads, pairs, joint):
+def attend_by_loop(tokens, raw, places, heads, pairs, turns, joint):
     """Return what `attend` returns, read by read."""
     batch, queries = raw.shape[:2]
     depth, count = tokens.shape[3] // heads, raw.shape[2] // 3
@@ -68,9 +68,11 @@ def attend_by_loop(tokens, raw, places, heads, pairs, joint):
             for m, level, z, p in itertools.product(*map(range, shape[2:])):
                 (rows, cols), first = SHAPES[level], sum(r * c for r, c in SHAPES[:level])
                 cells = tokens[b, which, first : first + rows * cols, m * depth : (m + 1) * depth]
-                x, y = (
-                    places[b % len(places), v, z] + offsets[b, q, m, level, z, p] / torch.tensor([cols, rows])
-                ).tolist()
+                offset = offsets[b, q, m, level, z, p]
+                if turns is not None:
+                    cos, sin = turns[b % len(turns), q].tolist()
+                    offset = torch.tensor([[cos, -sin], [sin, cos]], dtype=offset.dtype) @ offset
+                x, y = (places[b % len(places), v, z] + offset / torch.tensor([cols, rows])).tolist()
                 sample = bilinear(cells.T.reshape(depth, rows, cols), x, y)
                 out[b, q, m] += weights[b, q, m, level, z, p] * sample / len(reads)
     return out.flatten(2)
@@ -78,11 +80,13 @@ def attend_by_loop(tokens, raw, places, heads, pairs, joint):
 
 @pytest.mark.parametrize("joint", [True, False])
 @pytest.mark.parametrize("paired", [True, False])
-def test_the_steps_equal_the_loop(paired, joint):
+@pytest.mark.parametrize("turned", [True, False])
+def test_the_steps_equal_the_loop(paired, joint, turned):
     tokens, raw, places, pairs = make_problem(paired, torch.float64)
-    found = attend(tokens, SHAPES, raw, places, HEADS, pairs, joint, "torch")
+    turns = make_turns(turned, dtype=torch.float64)
+    found = attend(tokens, SHAPES, raw, places, HEADS, pairs, turns, joint, "torch")
     with torch.no_grad():
-        expected = attend_by_loop(tokens, raw, places, HEADS, pairs, joint)
+        expected = attend_by_loop(tokens, raw, places, HEADS, pairs, turns, joint)
     assert torch.allclose(found, expected, atol=1e-6)
 
 
@@ -91,16 +95,26 @@ def test_gradients_of_the_steps_match_finite_differences(paired):
     tokens, raw, places, pairs = make_problem(paired, torch.float64)
 
     def read(tokens, raw):
-        return attend(tokens, SHAPES, raw, places, HEADS, pairs, not paired, "torch")
+        turns = make_turns(not paired, dtype=torch.float64)
+        return attend(tokens, SHAPES, raw, places, HEADS, pairs, turns, not paired, "torch")
 
     assert torch.autograd.gradcheck(read, (tokens, raw), fast_mode=True)
 
 
-def assert_same_as_torch(tolerance, joint, tokens, raw, places, pairs, heads=HEADS):
+def make_turns(turned, device="cpu", dtype=torch.float32):
+    """Return turns and scales (1, Q, 2), or None."""
+    if not turned:
+        return None
+    angle, scale = torch.linspace(-2.0, 3.0, QUERIES), torch.linspace(0.5, 1.5, QUERIES)
+    return torch.stack([scale * angle.cos(), scale * angle.sin()], dim=-1)[None].to(device, dtype)
+
+
+def assert_same_as_torch(tolerance, joint, tokens, raw, places, pairs, turned=False, heads=HEADS):
+    turns = make_turns(turned, raw.device)
     upper = torch.randn(*raw.shape[:2], tokens.shape[3]).to(raw.device)
     results = []
     for form in ("torch", "triton"):
-        out = attend(tokens, SHAPES, raw, places, heads, pairs, joint, form)
+        out = attend(tokens, SHAPES, raw, places, heads, pairs, turns, joint, form)
         results.append([out.detach(), *torch.autograd.grad((out * upper).sum(), (tokens, raw))])
     for one, other in zip(*results, strict=True):
         assert one.dtype == other.dtype
@@ -113,13 +127,15 @@ def assert_same_as_torch(tolerance, joint, tokens, raw, places, pairs, heads=HEA
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_triton_kernels_by_interpreter(monkeypatch, paired, joint, dtype):
     monkeypatch.setenv("TRITON_INTERPRET", "1")
-    assert_same_as_torch(1e-5 if dtype == torch.float32 else 1e-2, joint, *make_problem(paired, dtype))
+    tolerance = 1e-5 if dtype == torch.float32 else 1e-2
+    assert_same_as_torch(tolerance, joint, *make_problem(paired, dtype), turned=joint)
 
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("joint", [True, False])
 @pytest.mark.parametrize("paired", [True, False])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_triton_kernels_equal_torch(paired, joint, dtype):
+@pytest.mark.parametrize("turned", [True, False])
+def test_triton_kernels_equal_torch(paired, joint, dtype, turned):
     problem = make_problem(paired, dtype, "cuda", heads=8, depth=32)
-    assert_same_as_torch(1e-4 if dtype == torch.float32 else 2e-2, joint, *problem, heads=8)
+    assert_same_as_torch(1e-4 if dtype == torch.float32 else 2e-2, joint, *problem, turned, heads=8)

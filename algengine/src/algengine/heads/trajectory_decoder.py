@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from algengine.models.bev.grid import BEVGrid
-from algengine.models.layers.deformable import deformable_sample, init_directional_offsets
+from algengine.models.layers.deformable import init_directional_offsets
+from algengine.models.layers.deformable_attention import attend, project
 from algengine.models.layers.feed_forward import FeedForward
 
 
@@ -48,7 +50,6 @@ class PathAttention(nn.Module):
         self.value = nn.Conv2d(dims, dims, 1)
         self.output = nn.Sequential(nn.Linear(steps * dims, dims), nn.LayerNorm(dims), nn.ReLU(inplace=True))
         self.dropout = nn.Dropout(dropout)
-        self.register_buffer("sizes", torch.tensor([float(grid.cols), float(grid.rows)]), persistent=False)
         init_directional_offsets(self.offsets, heads, steps, points)
         nn.init.zeros_(self.weights.weight)
         nn.init.zeros_(self.weights.bias)
@@ -62,34 +63,38 @@ class PathAttention(nn.Module):
             anchors: (K, S, 3) poses to read at, in the ego frame [m, m, rad].
         """
         batch, plans, dims = query.shape
-        shape = (batch, plans, self.heads, self.steps, self.points)
-        places = self._places(self.offsets(query).reshape(*shape, 2), anchors)  # B, K, M, S, P, 2
-        weights = self.weights(query).reshape(shape).softmax(-1)
-        read = self._read(self.value(bev), places, weights)
+        tokens = project(bev.flatten(2).transpose(1, 2)[:, None], self.value)
+        raw = self._steer(query).reshape(batch, plans * self.steps, -1)  # steps are queries of their own
+        places, turns = self._references(anchors)
+        shapes = ((self.grid.rows, self.grid.cols),)
+        read = attend(tokens, shapes, raw, places, self.heads, turns=turns, form=self.deformable)
         return query + self.dropout(self.output(read.reshape(batch, plans, self.steps * dims)))
 
-    def _places(self, offsets: Tensor, anchors: Tensor) -> Tensor:
-        """Return where to read (B, K, M, S, P, 2) as fractions of the map."""
+    def _references(self, anchors: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return where steps read (1, K * S, 1, 2) as fractions of the map, and what turns metres ahead into cells."""
         if self.compat:
-            last = anchors[:, None, -1:, None, :2]
-            return self.grid.normalize(last) + offsets / self.sizes
-        cos, sin = anchors[:, None, :, None, 2].cos(), anchors[:, None, :, None, 2].sin()
-        turned = torch.stack(
-            [cos * offsets[..., 0] - sin * offsets[..., 1], sin * offsets[..., 0] + cos * offsets[..., 1]],
-            dim=-1,
-        )
-        return self.grid.normalize(anchors[:, None, :, None, :2] + turned)
+            anchors = anchors[:, -1:].expand_as(anchors)
+        places = self.grid.normalize(anchors[..., :2]).reshape(1, -1, 1, 2)
+        if self.compat:
+            return places, None
+        yaw = anchors[..., 2].reshape(1, -1)
+        return places, torch.stack([yaw.cos(), yaw.sin()], dim=-1) / self.grid.cell
 
-    def _read(self, value: Tensor, places: Tensor, weights: Tensor) -> Tensor:
-        batch, plans = places.shape[:2]
-        # Steps become queries of their own: (B, K * S, M, one level, P, 2).
-        places = places.permute(0, 1, 3, 2, 4, 5).reshape(
-            batch, plans * self.steps, self.heads, 1, self.points, 2
-        )
-        weights = weights.permute(0, 1, 3, 2, 4).reshape(
-            batch, plans * self.steps, self.heads, 1, self.points
-        )
-        return deformable_sample([value], places, weights, self.deformable)
+    def _steer(self, query: Tensor) -> Tensor:
+        """Return offsets and logits (B, K, S * 3 * M * P), step by step."""
+        layers = (self.offsets, self.weights)
+        if any(layer._forward_hooks for layer in layers):
+            # Adapters add their part when the layers themselves are called.
+            return torch.cat([self._by_step(layer(query), -1) for layer in layers], dim=-1).flatten(-2)
+        weight = torch.cat([self._by_step(layer.weight, 0) for layer in layers], dim=1).flatten(0, 1)
+        bias = torch.cat([self._by_step(layer.bias, 0) for layer in layers], dim=1).flatten(0, 1)
+        return functional.linear(query, weight, bias)
+
+    def _by_step(self, values: Tensor, dim: int) -> Tensor:
+        """Return values of all (M, S, n) along `dim` as S and M * n."""
+        split = values.unflatten(dim, (self.heads, self.steps, -1))
+        dim %= values.dim()
+        return split.transpose(dim, dim + 1).flatten(dim + 1, dim + 2)
 
 
 class TrajectoryDecoderLayer(nn.Module):

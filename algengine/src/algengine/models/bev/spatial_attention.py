@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from algengine.models.bev.projection import CameraViews
 from algengine.models.layers.deformable import init_directional_offsets
-from algengine.models.layers.deformable_attention import Shapes, attend, steer
+from algengine.models.layers.deformable_attention import Shapes, attend, project, steer
 
 
 class SpatialCrossAttention(nn.Module):
@@ -69,17 +68,8 @@ class SpatialCrossAttention(nn.Module):
 
     def _value(self, tokens: Tensor, shapes: Shapes) -> Tensor:
         if len(self.value) == 1:
-            return _project(tokens, self.value[0])
+            return project(tokens, self.value[0])
         levels = tokens.split([rows * cols for rows, cols in shapes], dim=2)
         return torch.cat(
-            [_project(level, conv) for level, conv in zip(levels, self.value, strict=True)], dim=2
+            [project(level, conv) for level, conv in zip(levels, self.value, strict=True)], dim=2
         )
-
-
-def _project(tokens: Tensor, conv: nn.Conv2d) -> Tensor:
-    """Return what a convolution of 1 x 1 makes of cells (B, N, S, C)."""
-    if conv._forward_hooks:
-        # Adapters add their part when the layer itself is called.
-        maps = conv(tokens.flatten(0, 1).transpose(1, 2)[..., None])
-        return maps[..., 0].transpose(1, 2).unflatten(0, tokens.shape[:2])
-    return functional.linear(tokens, conv.weight.flatten(1), conv.bias)

@@ -52,6 +52,15 @@ def steer(query: Tensor, offsets: nn.Linear, weights: nn.Linear) -> Tensor:
     return functional.linear(query, weight, torch.cat([offsets.bias, weights.bias]))
 
 
+def project(tokens: Tensor, conv: nn.Conv2d) -> Tensor:
+    """Return what a convolution of 1 x 1 makes of cells (B, N, S, C)."""
+    if conv._forward_hooks:
+        # Adapters add their part when the layer itself is called.
+        maps = conv(tokens.flatten(0, 1).transpose(1, 2)[..., None])
+        return maps[..., 0].transpose(1, 2).unflatten(0, tokens.shape[:2])
+    return functional.linear(tokens, conv.weight.flatten(1), conv.bias)
+
+
 def as_tokens(maps: Sequence[Tensor]) -> Tensor:
     """Return maps (..., C, h, w) of L levels as cells (..., S, C), row by row."""
     return torch.cat([level.flatten(-2).transpose(-2, -1) for level in maps], dim=-2)
@@ -64,6 +73,7 @@ def attend(
     places: Tensor,
     heads: int,
     pairs: Pairs | None = None,
+    turns: Tensor | None = None,
     joint: bool = True,
     form: str = "auto",
 ) -> Tensor:
@@ -72,10 +82,12 @@ def attend(
     Args:
         tokens: (B, N, S, C) cells of all levels.
         shapes: rows and columns of each level.
-        raw: (B, Q, 3 * M * L * Z * P) offsets (M, L, Z, P, 2) in cells of their level, then logits (M, L, Z, P).
+        raw: (B, Q, 3 * M * L * Z * P) offsets (M, L, Z, P, 2), then logits (M, L, Z, P).
         places: (B or 1, V, Z, 2) where offsets begin, as fractions of a map from border to border.
         heads: M.
         pairs: which query reads which map; without it each query reads the only map.
+        turns: (B or 1, Q, 2) cosine and sine by which the offsets of a query are turned and scaled into cells; without
+            it they are cells of their level.
         joint: whether the weights of all levels sum to one, or those of each level to the same share of one.
         form: see `choose_form`.
     """
@@ -84,30 +96,42 @@ def attend(
     layout = Layout(tuple(shapes), heads, heights, points, 1 if joint else levels)
     chosen = choose_form(form, tokens.device)
     if chosen == "triton":
-        references = References(places.float().contiguous())
-        if pairs is not None:
-            references = References(
-                references.places,
-                pairs.maps.contiguous(),
-                pairs.starts.contiguous(),
-                pairs.counts.contiguous(),
-            )
+        references = References(
+            places=places.float().contiguous(),
+            turns=None if turns is None else turns.float().contiguous(),
+            maps=None if pairs is None else pairs.maps.contiguous(),
+            starts=None if pairs is None else pairs.starts.contiguous(),
+            counts=None if pairs is None else pairs.counts.contiguous(),
+        )
         return deformable_triton.attend(
             tokens.contiguous(), raw.contiguous(), layout, references, tokens.dtype
         )
-    return _attend_in_steps(tokens, layout, raw, places, pairs, chosen).to(tokens.dtype)
+    return _attend_in_steps(tokens, layout, raw, places, pairs, turns, chosen).to(tokens.dtype)
 
 
 def _attend_in_steps(
-    tokens: Tensor, layout: Layout, raw: Tensor, places: Tensor, pairs: Pairs | None, form: str
+    tokens: Tensor,
+    layout: Layout,
+    raw: Tensor,
+    places: Tensor,
+    pairs: Pairs | None,
+    turns: Tensor | None,
+    form: str,
 ) -> Tensor:
     """Return what `attend` returns, in at least single precision."""
     (batch, maps, _, dims), queries = tokens.shape, raw.shape[1]
-    if pairs is not None:
-        raw = torch.gather(raw, 1, pairs.queries[..., None].expand(-1, -1, raw.shape[-1]))
     raw = raw.to(torch.promote_types(raw.dtype, torch.float32))
     offsets, logits = raw.tensor_split([raw.shape[-1] // 3 * 2], dim=-1)
-    shape = (*raw.shape[:2], layout.heads, len(layout.shapes), layout.heights, layout.points)
+    if turns is not None:
+        cos, sin = turns[..., :1], turns[..., 1:]
+        x, y = offsets[..., ::2], offsets[..., 1::2]
+        offsets = torch.stack([cos * x - sin * y, sin * x + cos * y], dim=-1).flatten(-2)
+    if pairs is not None:
+        offsets, logits = (
+            torch.gather(part, 1, pairs.queries[..., None].expand(-1, -1, part.shape[-1]))
+            for part in (offsets, logits)
+        )
+    shape = (*logits.shape[:2], layout.heads, len(layout.shapes), layout.heights, layout.points)
     sizes = deformable_triton.level_sizes(layout.shapes, raw.device)[:, None, None].to(
         raw.dtype
     )  # L, 1, 1, 2

@@ -34,6 +34,30 @@ def _weight(logits, index, top, total, inside, NORMALISED: tl.constexpr):
 
 
 @triton.jit
+def _offset(offsets, index, cos, sin, inside, TURNED: tl.constexpr):
+    """Offsets x, y in cells (BLOCK,) of the samples `index`."""
+    x = tl.load(offsets + 2 * index, mask=inside, other=0.0).to(tl.float32)
+    y = tl.load(offsets + 2 * index + 1, mask=inside, other=0.0).to(tl.float32)
+    if TURNED:
+        turned = cos * x - sin * y
+        y = sin * x + cos * y
+        x = turned
+    return x, y
+
+
+@triton.jit
+def _turn(turns, sample, query, turn_stride, inside, TURNED: tl.constexpr):
+    """Cosine and sine (BLOCK,) by which offsets are turned and scaled."""
+    if TURNED:
+        cos = tl.load(turns + sample * turn_stride + 2 * query, mask=inside, other=0.0)
+        sin = tl.load(turns + sample * turn_stride + 2 * query + 1, mask=inside, other=0.0)
+    else:
+        cos = inside.to(tl.float32)
+        sin = cos
+    return cos, sin
+
+
+@triton.jit
 def _place(x, y, rows, cols):
     """Upper left corner of reads around x, y in cells, and their fractions along y and x."""
     # Farther outside all corners read zero as well; the bound keeps the conversion to integers sound.
@@ -103,6 +127,7 @@ def forward_kernel(
     table,
     raw,
     places,
+    turns,
     maps,
     starts,
     counts,
@@ -110,6 +135,7 @@ def forward_kernel(
     queries,
     pairs,
     place_stride,
+    turn_stride,
     sample_cells,
     map_cells,
     HEADS: tl.constexpr,
@@ -120,6 +146,7 @@ def forward_kernel(
     GROUPS: tl.constexpr,
     NORMALISED: tl.constexpr,
     PLACED: tl.constexpr,
+    TURNED: tl.constexpr,
     PAIRED: tl.constexpr,
     BLOCK: tl.constexpr,
     LANES: tl.constexpr,
@@ -141,6 +168,7 @@ def forward_kernel(
     offsets = raw + item * (3 * HEADS * samples) + head * (2 * samples)
     logits = raw + item * (3 * HEADS * samples) + 2 * HEADS * samples + head * samples
     start, number, most, share = _pairs(starts, counts, sample, query, queries, inside, PAIRED)
+    cos, sin = _turn(turns, sample, query, turn_stride, inside, TURNED)
     top = share
     divisor = share
     result = tl.zeros([BLOCK, LANES], dtype=tl.float32)
@@ -154,8 +182,7 @@ def forward_kernel(
             for height in range(HEIGHTS):
                 for point in tl.static_range(POINTS):
                     index = (level * HEIGHTS + height) * POINTS + point
-                    offset_x = tl.load(offsets + 2 * index, mask=inside, other=0.0).to(tl.float32)
-                    offset_y = tl.load(offsets + 2 * index + 1, mask=inside, other=0.0).to(tl.float32)
+                    offset_x, offset_y = _offset(offsets, index, cos, sin, inside, TURNED)
                     weight = _weight(logits, index, top, divisor, inside, NORMALISED)
                     for i in range(most):
                         on = inside & (i < number)
@@ -194,6 +221,7 @@ def backward_kernel(
     table,
     raw,
     places,
+    turns,
     maps,
     starts,
     counts,
@@ -204,6 +232,7 @@ def backward_kernel(
     queries,
     pairs,
     place_stride,
+    turn_stride,
     sample_cells,
     map_cells,
     HEADS: tl.constexpr,
@@ -214,6 +243,7 @@ def backward_kernel(
     GROUPS: tl.constexpr,
     NORMALISED: tl.constexpr,
     PLACED: tl.constexpr,
+    TURNED: tl.constexpr,
     PAIRED: tl.constexpr,
     BLOCK: tl.constexpr,
     LANES: tl.constexpr,
@@ -241,6 +271,7 @@ def backward_kernel(
     logits = raw + raw_logits
     by_weights = grad_weights + (item * HEADS + head) * samples
     start, number, most, share = _pairs(starts, counts, sample, query, queries, inside, PAIRED)
+    cos, sin = _turn(turns, sample, query, turn_stride, inside, TURNED)
     top = share
     divisor = share
     upper = tl.load(
@@ -259,8 +290,7 @@ def backward_kernel(
             for height in range(HEIGHTS):
                 for point in range(POINTS):
                     index = (level * HEIGHTS + height) * POINTS + point
-                    offset_x = tl.load(offsets + 2 * index, mask=inside, other=0.0).to(tl.float32)
-                    offset_y = tl.load(offsets + 2 * index + 1, mask=inside, other=0.0).to(tl.float32)
+                    offset_x, offset_y = _offset(offsets, index, cos, sin, inside, TURNED)
                     weight = _weight(logits, index, top, divisor, inside, NORMALISED)
                     by_weight = tl.zeros([BLOCK], dtype=tl.float32)
                     by_x = tl.zeros([BLOCK], dtype=tl.float32)
@@ -295,8 +325,10 @@ def backward_kernel(
                             by_y += (corner // 2 * 2 - 1) * share_x * dot
                             added = (weight * share_y * share_x)[:, None] * upper
                             tl.atomic_add(grad_base + where, added, mask=mask, sem="relaxed")
-                    tl.store(grad_raw + raw_offsets + 2 * index, by_x * weight, mask=inside)
-                    tl.store(grad_raw + raw_offsets + 2 * index + 1, by_y * weight, mask=inside)
+                    back_x = (cos * by_x + sin * by_y) * weight if TURNED else by_x * weight
+                    back_y = (cos * by_y - sin * by_x) * weight if TURNED else by_y * weight
+                    tl.store(grad_raw + raw_offsets + 2 * index, back_x, mask=inside)
+                    tl.store(grad_raw + raw_offsets + 2 * index + 1, back_y, mask=inside)
                     if NORMALISED:
                         tl.store(by_weights + index, by_weight, mask=inside)
                     else:

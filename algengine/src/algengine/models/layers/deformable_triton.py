@@ -51,12 +51,15 @@ class References:
 
     Attributes:
         places: (B or 1, V, Z, 2) contiguous float32 fractions of a map to which offsets are added, or None for none.
+        turns: (B or 1, Q, 2) contiguous float32 cosine and sine by which the offsets of a query are turned and scaled
+            into cells, or None where they are cells.
         maps: (B, V) contiguous map of each pair, or None: each query reads the only map.
         starts: (B, Q + 1) contiguous int32 where the pairs of each query begin, with `maps`.
         counts: (B, Q) contiguous, what the sum over the pairs of a query is divided by (by one if zero), with `maps`.
     """
 
     places: Tensor | None = None
+    turns: Tensor | None = None
     maps: Tensor | None = None
     starts: Tensor | None = None
     counts: Tensor | None = None
@@ -79,7 +82,7 @@ def attend(tokens: Tensor, raw: Tensor, layout: Layout, references: References, 
 
     Args:
         tokens: (B, N, S, M * D) contiguous cells of all levels, row by row; bfloat16, float16 or float32.
-        raw: (B, Q, 3 * M * L * Z * P) contiguous: offsets x, y of all samples in cells, then their weights or logits.
+        raw: (B, Q, 3 * M * L * Z * P) contiguous: offsets x, y of all samples, then their weights or logits.
         layout: sizes.
         references: where offsets begin.
         dtype: of the result.
@@ -150,20 +153,22 @@ def _launch(
     depth, levels = dims // layout.heads, len(layout.shapes)
     lanes = triton.next_power_of_2(depth)
     block = max(1, _BLOCK_ELEMENTS // lanes)
-    places, unused = references.places, tokens
+    places, turns, unused = references.places, references.turns, tokens
     paired = references.maps is not None
     kernel[(triton.cdiv(queries, block), batch * layout.heads)](
         tokens,
         level_table(layout.shapes, tokens.device),
         raw,
         unused if places is None else places,
+        unused if turns is None else turns,
         references.maps if paired else unused,
         references.starts if paired else unused,
         references.counts if paired else unused,
         *others,
         queries,
         references.maps.shape[1] if paired else queries,
-        0 if places is None or len(places) == 1 else places[0].numel(),
+        _sample_stride(places),
+        _sample_stride(turns),
         maps * cells,
         cells,
         HEADS=layout.heads,
@@ -174,9 +179,15 @@ def _launch(
         GROUPS=max(layout.groups, 1),
         NORMALISED=layout.groups > 0,
         PLACED=places is not None,
+        TURNED=turns is not None,
         PAIRED=paired,
         BLOCK=block,
         LANES=lanes,
         WIDTH=triton.next_power_of_2(layout.samples // max(layout.groups, 1)),
         num_warps=_WARPS,
     )
+
+
+def _sample_stride(values: Tensor | None) -> int:
+    """Return how far apart the values of two samples are; zero if all share them."""
+    return 0 if values is None or len(values) == 1 else values[0].numel()
