@@ -6,10 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from alg_factories import CAMERAS, make_log, tiny_model_config
-from algengine.datasets.object_labels import draw_objects, objects_path, save_objects
+from algengine.datasets.frames import camera_inputs
+from algengine.datasets.map_label_files import add_map_truth
+from algengine.datasets.map_labels import MapFrame
+from algengine.datasets.object_labels import ObjectRange, draw_objects, objects_path, save_objects
+from algengine.engine.synthetic import synthetic_rig
 from algengine.evaluation.boxes import BoxTable
+from algengine.models.bev.grid import BEVGrid
+from algengine.structures.planning_sample import PlanningDataSample
 from factories import make_tracks
 from simengine.datatypes.agents import AgentTracks
 from simengine.datatypes.lights import TrafficLights
@@ -84,6 +91,30 @@ def tiny_uniad_config(**changes: object) -> dict:
         **AREA,
     }
     return config | {"type": "UniAD", "track_head": head} | changes
+
+
+def noise_clip(config: dict, frames: int, seed: int = 0) -> dict:
+    """Return `inputs` and `data_samples` of one clip for a model: noise for images, moving boxes, one line."""
+    generator = torch.Generator().manual_seed(seed)
+    size, encoder = tuple(config["image_size"]), config["bev_encoder"]
+    count = encoder["num_cameras"]
+    grid = BEVGrid(tuple(encoder["x_range"]), tuple(encoder["y_range"]), encoder["cell"])
+    rig = {k: torch.from_numpy(v) for k, v in camera_inputs(synthetic_rig(count, size), size).items()}
+    shape = (frames, count, size[1], size[0], 3)
+    inputs = rig | {
+        "images": torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8),
+        "motion": torch.tensor([3.0, 0.0, 0.05]).expand(frames, 3),
+        "velocity": torch.tensor([6.0, 0.0]).expand(frames, 4, 2),
+        "acceleration": torch.zeros(frames, 4, 2),
+    }
+    sample = PlanningDataSample(metainfo={"token": f"noise_{seed}", "first_frame": 0})
+    log = make_log("noise", 6.0, decisions=frames)
+    labels = draw_objects(make_record(log, make_agents(len(log.ego_states), seed, 12)))
+    sample.gt_objects = labels.clip(range(frames), ObjectRange(grid.x_range, grid.y_range))
+    mask = np.zeros((1, grid.rows, grid.cols), bool)
+    mask[0, grid.rows // 3, 2:-2] = True
+    add_map_truth(sample, MapFrame(np.zeros(1, np.int64), mask, ~mask[0]))
+    return {"inputs": inputs, "data_samples": sample}
 
 
 def make_table(rows: list[tuple], scores: list[float] | None = None) -> BoxTable:

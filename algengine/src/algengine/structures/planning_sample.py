@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from algengine.structures.map_truth import MapTruth
+from algengine.structures.objects import ClipObjects, FoundObjects
 
 
 class PlanningDataSample(MapTruth):
@@ -15,6 +16,8 @@ class PlanningDataSample(MapTruth):
         gt_valid: (Q, T) whether that future was recorded.
         gt_sub_scores: (Q, S, K) true sub-scores of every plan, in the order of `heads.sub_score_heads.SUB_SCORES`; NaN
             where unknown. Not every data set has them.
+        gt_objects: road users and obstacles, see `ClipObjects`. Perception only.
+        pred_objects: those found, see `FoundObjects`.
         pred_trajectory: (Q, T, 3) chosen plan.
         pred_index: (Q,) its row in the vocabulary.
         pred_scores: (Q, K) score of each row.
@@ -46,6 +49,24 @@ class PlanningDataSample(MapTruth):
     @gt_sub_scores.setter
     def gt_sub_scores(self, value: Tensor) -> None:
         self.set_field(value, "_gt_sub_scores", dtype=Tensor)
+
+    @property
+    def gt_objects(self) -> ClipObjects:
+        """Labelled objects."""
+        return self._gt_objects
+
+    @gt_objects.setter
+    def gt_objects(self, value: ClipObjects) -> None:
+        self.set_field(value, "_gt_objects", dtype=ClipObjects)
+
+    @property
+    def pred_objects(self) -> FoundObjects:
+        """Objects found."""
+        return self._pred_objects
+
+    @pred_objects.setter
+    def pred_objects(self, value: FoundObjects) -> None:
+        self.set_field(value, "_pred_objects", dtype=FoundObjects)
 
     @property
     def pred_trajectory(self) -> Tensor:
