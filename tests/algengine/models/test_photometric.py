@@ -1,4 +1,6 @@
 import colorsys
+import importlib.util
+from dataclasses import fields
 
 import pytest
 import torch
@@ -6,6 +8,7 @@ import torch
 from algengine.models.photometric import ColourChange, change_colours, draw_change
 
 CPU = torch.device("cpu")
+HAS_TRITON = importlib.util.find_spec("triton") is not None
 
 
 def make_change(**parts) -> ColourChange:
@@ -60,3 +63,25 @@ def test_half_of_the_images_change_in_each_way():
     assert (change.order.sort(-1).values == torch.arange(3)).all()
     # Half stay in order, and a sixth of the others are mixed back.
     assert (change.order == torch.arange(3)).all(-1).float().mean().item() == pytest.approx(7 / 12, abs=0.03)
+
+
+def assert_kernel_equals_torch(device: str, enable) -> None:
+    """Compare on bytes as they lie in memory, channels last, and on floats; `enable` switches the kernel on."""
+    torch.manual_seed(3)
+    images = torch.randint(0, 256, (9, 13, 17, 3), dtype=torch.uint8).movedim(-1, 1)
+    change = draw_change(9, CPU)
+    expected = [change_colours(images, change), change_colours(images.float().contiguous(), change)]
+    enable()
+    there = ColourChange(**{field.name: getattr(change, field.name).to(device) for field in fields(change)})
+    for one, other in zip((images, images.float().contiguous()), expected, strict=True):
+        assert torch.allclose(change_colours(one.to(device), there).cpu(), other, atol=2e-3)
+
+
+@pytest.mark.skipif(not HAS_TRITON or torch.cuda.is_available(), reason="Triton's interpreter is for CPUs")
+def test_kernel_by_interpreter(monkeypatch):
+    assert_kernel_equals_torch("cpu", lambda: monkeypatch.setenv("TRITON_INTERPRET", "1"))
+
+
+@pytest.mark.gpu
+def test_kernel_on_a_gpu():
+    assert_kernel_equals_torch("cuda", lambda: None)

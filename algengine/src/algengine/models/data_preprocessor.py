@@ -64,10 +64,11 @@ class PlanningDataPreprocessor(BaseDataPreprocessor):
 
     def normalize(self, images: Tensor, training: bool = False) -> Tensor:
         """Return images (..., H', W', 3) uint8 as (..., 3, H, W) float with padding on the right and the bottom."""
-        images = images.movedim(-1, -3).float()
+        images = images.movedim(-1, -3)
         if training and self.photometric:
             flat = images.flatten(0, -4)
-            images = change_colours(flat, draw_change(len(flat), flat.device)).view_as(images)
+            images = change_colours(flat, draw_change(len(flat), flat.device)).view(images.shape)
+        images = images.float()
         if training and self.brightness > 0:
             factor = 1 + self.brightness * (2 * torch.rand(len(images), device=images.device) - 1)
             images = (images * factor.view(-1, *[1] * (images.dim() - 1))).clamp(max=255.0)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from algengine.models.layers.deformable_triton import is_available
+
 
 @dataclass(frozen=True)
 class ColourChange:
@@ -52,14 +54,19 @@ def draw_change(count: int, device: torch.device) -> ColourChange:
 
 
 def change_colours(images: Tensor, change: ColourChange) -> Tensor:
-    """Return changed images (I, 3, H, W) of RGB images (I, 3, H, W) float in [0, 255]; values may leave that range."""
+    """Return changed images (I, 3, H, W) float of RGB images (I, 3, H, W) in [0, 255]; values may leave that range."""
 
     def wide(values: Tensor) -> Tensor:
         return values[:, None, None, None]
 
     early = torch.where(change.contrast_first, change.contrast, torch.ones_like(change.contrast))
     late = change.contrast / early
-    images = (images + wide(change.brightness)) * wide(early)
+    if is_available(images.device) and images.stride(2) == images.shape[3] * images.stride(3):
+        from algengine.models.photometric_kernel import launch
+
+        factors = [change.brightness, early, change.saturation, change.hue / 60.0, late]
+        return launch(images, torch.stack(factors, dim=-1), change.order)
+    images = (images.float() + wide(change.brightness)) * wide(early)
     images = _turn_hue(images, change.saturation, change.hue) * wide(late)
     return images.gather(1, change.order[:, :, None, None].expand_as(images))
 
