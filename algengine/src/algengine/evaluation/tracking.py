@@ -85,7 +85,8 @@ def evaluate_class(truth: BoxTable, found: BoxTable) -> dict[str, float]:
     missing = len(RECALLS) - len(reached)
     accuracy = np.nan_to_num([events.motar for events in reached], nan=0.0)
     precision = np.nan_to_num([events.motp for events in reached], nan=DISTANCE)
-    best = max(reached, key=lambda events: events.mota)
+    # Of equally good recalls the highest one counts.
+    best = max(reversed(reached), key=lambda events: events.mota)
     return {
         "amota": float(accuracy.sum() / len(RECALLS)),
         "amotp": float((precision.sum() + missing * DISTANCE) / len(RECALLS)),
