@@ -10,7 +10,7 @@ from algengine.heads import PansegformerHead
 from algengine.heads.map_segmentation.deformable import DeformableAttention
 from algengine.heads.map_segmentation.fusion import fuse, mask_confidence
 from algengine.heads.map_segmentation.mask_decoder import MaskAttention
-from algengine.heads.map_segmentation.transformer import SubCells, cell_centers, sine_code
+from algengine.heads.map_segmentation.transformer import SubCells, box_sine_code, cell_centers, sine_code
 from algengine.registry import MODELS
 from algengine.structures.map_truth import MapTruth
 from map_factories import make_marked_road
@@ -113,6 +113,10 @@ def test_cells_run_along_x_first():
     code = sine_code(centers, 16)
     assert torch.equal(code[0, :8], code[3, :8]) and not torch.equal(code[0, 8:], code[3, 8:])
     assert torch.equal(code[0, 8:], code[4, 8:]) and not torch.equal(code[0, :8], code[4, :8])
+    # A box is coded by its centre, then by its size.
+    boxes = torch.tensor([[0.1, 0.2, 0.3, 0.4], [0.1, 0.2, 0.5, 0.4]])
+    code = box_sine_code(boxes, 16)
+    assert torch.equal(code[0, :24], code[1, :24]) and not torch.equal(code[0, 24:], code[1, 24:])
     split = SubCells(3, 2)(torch.arange(24.0).reshape(1, 8, 3), (2, 4)).reshape(4, 8, 3)
     assert split[2, 5].tolist() == torch.arange(24.0).reshape(2, 4, 3)[1, 2].tolist()
 

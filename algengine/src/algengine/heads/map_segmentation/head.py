@@ -16,7 +16,11 @@ from algengine.heads.map_segmentation.fusion import MASK_THRESHOLD, fuse
 from algengine.heads.map_segmentation.mask_decoder import SegMaskHead
 from algengine.heads.map_segmentation.matching import match_locations, match_masks
 from algengine.heads.map_segmentation.outputs import MapOutputs
-from algengine.heads.map_segmentation.transformer import SegDeformableTransformer, SubCells
+from algengine.heads.map_segmentation.transformer import (
+    SegDeformableTransformer,
+    SubCells,
+    box_sine_code,
+)
 from algengine.heads.map_segmentation.truth import BatchTruth
 from algengine.registry import MODELS
 from algengine.structures.map_truth import MAP_CLASSES, MapPrediction, MapTruth
@@ -66,7 +70,7 @@ class PansegformerHead(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        self.upsample = upsample
+        self.dims, self.upsample = dims, upsample
         self.transformer = SegDeformableTransformer(
             dims, heads, points, hidden, encoder_layers, decoder_layers, dropout, deformable
         )
@@ -76,6 +80,7 @@ class PansegformerHead(BaseModule):
         self.cls_branches = nn.ModuleList(nn.Linear(dims, len(MAP_CLASSES)) for _ in range(decoder_layers))
         self.reg_branches = nn.ModuleList(_box_branch(dims) for _ in range(decoder_layers))
         self.cls_stuff_branches = nn.ModuleList(nn.Linear(dims, 1) for _ in range(stuff_blocks))
+        self.box_code = nn.Linear(2 * dims, dims)
         self.things_mask_head = SegMaskHead(dims, heads, hidden, things_blocks, self_attention=False)
         self.stuff_mask_head = SegMaskHead(dims, heads, hidden, stuff_blocks, self_attention=True)
         for branch in [*self.cls_branches, *self.cls_stuff_branches]:
@@ -110,9 +115,11 @@ class PansegformerHead(BaseModule):
 
     def things_masks(self, outputs: MapOutputs, queries: Tensor) -> list[Tensor]:
         """Return masks (B, m, S) of the queries (B, m) after each block, and the answer."""
-        picked = queries[..., None].expand(-1, -1, outputs.queries.shape[-1])
-        chosen = torch.gather(outputs.queries, 1, picked)
-        return self.things_mask_head(chosen, outputs.cells, outputs.position)[0]
+        rows = torch.arange(len(queries), device=queries.device)[:, None]
+        place = self.box_code(box_sine_code(outputs.boxes[rows, -1, queries].detach(), self.dims))
+        chosen = outputs.queries[rows, queries] + place
+        masks, _ = self.things_mask_head(chosen, outputs.cells, outputs.position)
+        return masks
 
     def loss(self, bev: Tensor, batch_data_samples: Sequence[MapTruth]) -> dict[str, Tensor]:
         """Return the weighted terms: `loss_{cls,bbox,iou}_{d}`, `loss_mask_{things,stuff}_{b}`, `loss_cls_stuff_{b}`.

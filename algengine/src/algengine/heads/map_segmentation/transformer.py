@@ -158,11 +158,16 @@ def cell_centers(size: tuple[int, int], device: torch.device) -> Tensor:
     return torch.stack(torch.meshgrid(y, x, indexing="ij")[::-1], dim=-1).reshape(-1, 2)
 
 
+def box_sine_code(boxes: Tensor, dims: int) -> Tensor:
+    """Return the sine code (..., 2 dims) of boxes (..., 4): that of the centre, then that of the size."""
+    return torch.cat([sine_code(boxes[..., :2], dims), sine_code(boxes[..., 2:], dims)], dim=-1)
+
+
 def sine_code(places: Tensor, dims: int) -> Tensor:
-    """Return the sine code (S, dims) of places (S, 2) in [0, 1], y before x, as in Carion et al. 2020."""
+    """Return the sine code (..., dims) of places (..., 2) in [0, 1], y before x, as in Carion et al. 2020."""
     count = dims // 4
     wave = 10000.0 ** (torch.arange(count, device=places.device) / count)
-    phase = 2.0 * math.pi * places.flip(-1)[..., None] / wave  # S, 2, count
+    phase = 2.0 * math.pi * places.flip(-1)[..., None] / wave  # ..., 2, count
     return torch.stack([phase.sin(), phase.cos()], dim=-1).flatten(-3)
 
 
