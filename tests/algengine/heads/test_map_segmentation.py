@@ -7,10 +7,10 @@ from algengine.datasets.map_label_files import add_map_truth
 from algengine.datasets.map_labels import CONTOUR, CROSSING, DIVIDER, MapElements
 from algengine.evaluation.map_segmentation import MapIoUMetric
 from algengine.heads import PansegformerHead
+from algengine.heads.map_segmentation.cells import SubCells, box_sine_code, cell_centers, sine_code
 from algengine.heads.map_segmentation.deformable import DeformableAttention
 from algengine.heads.map_segmentation.fusion import fuse, mask_confidence
 from algengine.heads.map_segmentation.mask_decoder import MaskAttention
-from algengine.heads.map_segmentation.transformer import SubCells, box_sine_code, cell_centers, sine_code
 from algengine.registry import MODELS
 from algengine.structures.map_truth import MapTruth
 from map_factories import make_marked_road

@@ -11,16 +11,13 @@ import torch
 from mmengine.model import BaseModule, bias_init_with_prob
 from torch import Tensor, nn
 
+from algengine.heads.map_segmentation.cells import SubCells, box_sine_code
 from algengine.heads.map_segmentation.criterion import location_losses, mask_losses
 from algengine.heads.map_segmentation.fusion import MASK_THRESHOLD, fuse
 from algengine.heads.map_segmentation.mask_decoder import SegMaskHead
 from algengine.heads.map_segmentation.matching import match_locations, match_masks
 from algengine.heads.map_segmentation.outputs import MapOutputs
-from algengine.heads.map_segmentation.transformer import (
-    SegDeformableTransformer,
-    SubCells,
-    box_sine_code,
-)
+from algengine.heads.map_segmentation.transformer import SegDeformableTransformer
 from algengine.heads.map_segmentation.truth import BatchTruth
 from algengine.registry import MODELS
 from algengine.structures.map_truth import MAP_CLASSES, MapPrediction, MapTruth
