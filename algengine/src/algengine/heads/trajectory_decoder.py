@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from algengine.models.bev.grid import BEVGrid
 from algengine.models.layers.deformable import init_directional_offsets
-from algengine.models.layers.deformable_attention import attend, project
+from algengine.models.layers.deformable_attention import attend, project, steer
 from algengine.models.layers.feed_forward import FeedForward
 
 
@@ -64,7 +63,7 @@ class PathAttention(nn.Module):
         """
         batch, plans, dims = query.shape
         tokens = project(bev.flatten(2).transpose(1, 2)[:, None], self.value)
-        raw = self._steer(query).reshape(batch, plans * self.steps, -1)  # steps are queries of their own
+        raw = self._by_step(steer(query, self.offsets, self.weights))
         places, turns = self._references(anchors)
         shapes = ((self.grid.rows, self.grid.cols),)
         read = attend(tokens, shapes, raw, places, self.heads, turns=turns, form=self.deformable)
@@ -80,21 +79,13 @@ class PathAttention(nn.Module):
         yaw = anchors[..., 2].reshape(1, -1)
         return places, torch.stack([yaw.cos(), yaw.sin()], dim=-1) / self.grid.cell
 
-    def _steer(self, query: Tensor) -> Tensor:
-        """Return offsets and logits (B, K, S * 3 * M * P), step by step."""
-        layers = (self.offsets, self.weights)
-        if any(layer._forward_hooks for layer in layers):
-            # Adapters add their part when the layers themselves are called.
-            return torch.cat([self._by_step(layer(query), -1) for layer in layers], dim=-1).flatten(-2)
-        weight = torch.cat([self._by_step(layer.weight, 0) for layer in layers], dim=1).flatten(0, 1)
-        bias = torch.cat([self._by_step(layer.bias, 0) for layer in layers], dim=1).flatten(0, 1)
-        return functional.linear(query, weight, bias)
-
-    def _by_step(self, values: Tensor, dim: int) -> Tensor:
-        """Return values of all (M, S, n) along `dim` as S and M * n."""
-        split = values.unflatten(dim, (self.heads, self.steps, -1))
-        dim %= values.dim()
-        return split.transpose(dim, dim + 1).flatten(dim + 1, dim + 2)
+    def _by_step(self, raw: Tensor) -> Tensor:
+        """Return what `steer` gives for plans (B, K, 3 * M * S * P) as if steps were queries (B, K * S, 3 * M * P)."""
+        parts = raw.tensor_split([self.offsets.out_features], dim=-1)
+        split = [
+            part.unflatten(-1, (self.heads, self.steps, -1)).transpose(2, 3).flatten(3) for part in parts
+        ]
+        return torch.cat(split, dim=-1).flatten(1, 2)
 
 
 class TrajectoryDecoderLayer(nn.Module):

@@ -45,20 +45,34 @@ class Pairs:
 
 def steer(query: Tensor, offsets: nn.Linear, weights: nn.Linear) -> Tensor:
     """Return the outputs of both layers side by side, by one product: what `attend` takes."""
-    if offsets._forward_hooks or weights._forward_hooks:
-        # Adapters add their part when the layers themselves are called.
-        return torch.cat([offsets(query), weights(query)], dim=-1)
-    weight = torch.cat([offsets.weight, weights.weight])
-    return functional.linear(query, weight, torch.cat([offsets.bias, weights.bias]))
+    layers = (offsets, weights)
+    weight, bias = torch.cat([layer.weight for layer in layers]), torch.cat([layer.bias for layer in layers])
+    raw = functional.linear(query, weight, bias)
+    if not any(layer._forward_hooks for layer in layers):
+        return raw
+    parts = raw.tensor_split([offsets.out_features], dim=-1)
+    return torch.cat(
+        [_after_hooks(layer, query, part) for layer, part in zip(layers, parts, strict=True)], -1
+    )
 
 
 def project(tokens: Tensor, conv: nn.Conv2d) -> Tensor:
     """Return what a convolution of 1 x 1 makes of cells (B, N, S, C)."""
-    if conv._forward_hooks:
-        # Adapters add their part when the layer itself is called.
-        maps = conv(tokens.flatten(0, 1).transpose(1, 2)[..., None])
-        return maps[..., 0].transpose(1, 2).unflatten(0, tokens.shape[:2])
-    return functional.linear(tokens, conv.weight.flatten(1), conv.bias)
+    projected = functional.linear(tokens, conv.weight.flatten(1), conv.bias)
+    if not conv._forward_hooks:
+        return projected
+    read, made = (
+        cells.flatten(0, 1).transpose(1, 2)[..., None] for cells in (tokens, projected)
+    )  # B * N, C, S, 1
+    return _after_hooks(conv, read, made)[..., 0].transpose(1, 2).unflatten(0, tokens.shape[:2])
+
+
+def _after_hooks(layer: nn.Module, x: Tensor, output: Tensor) -> Tensor:
+    """Return the output of a layer that was not called itself after its hooks, by which adapters add their part."""
+    for hook in layer._forward_hooks.values():
+        changed = hook(layer, (x,), output)
+        output = output if changed is None else changed
+    return output
 
 
 def as_tokens(maps: Sequence[Tensor]) -> Tensor:
