@@ -3,7 +3,7 @@
 #   scripts/train_demo_planner.sh [CONFIG] [NUM_SCENARIOS] [KEY=VALUE ...]
 # CONFIG: vadv2_demo (default), or hydramdp_demo, which chooses from the plans of the shipped vadv2_demo and also learns their PDM
 # sub-scores. NUM_SCENARIOS: how many scenarios of common_train to use (default: 800, what the shipped weights saw). KEY=VALUE words
-# override keys of the training config, for example train_cfg.max_epochs=1. DEVICE=auto|cpu|cuda, WORKERS (processes for the data),
+# override keys of the training config, for example train_cfg.max_epochs=1. DEVICE=auto|cpu|cuda, WORKERS (processes for data and loading),
 # OUT (where the weights go, default: the package's assets) and DATA_ONLY=1 (stop before training) are read from the environment.
 # Everything is seeded; a step whose results are there is not done again, but for labels and training.
 set -euo pipefail
@@ -61,7 +61,9 @@ else
 fi
 if [ -n "${DATA_ONLY:-}" ]; then say "data is complete"; exit 0; fi
 say "5/6 training"
-alg train "$config" --work-dir "$work" --device "$device" --cfg-options "${overrides[@]}"
+# Decoding of images keeps a GPU waiting unless several processes do it.
+readers=$((workers < 10 ? workers : 10))
+alg train "$config" --work-dir "$work" --device "$device" --cfg-options "train_dataloader.num_workers=$readers" "${overrides[@]}"
 say "6/6 export"
 if [ "$config" = hydramdp_demo ]; then
   alg fit-ranking "$config" "$work/last_checkpoint" --output "$work/ranking.txt" --device "$device" --cfg-options "${overrides[@]}"
