@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from algengine.table.plots import write_plots
-from algengine.table.results import METRICS, averaged, make_cells, only
+from algengine.table.results import METRICS, averaged, compare_rows, make_cells, only
 from algengine.table.rows import ROWS, choose_rows
 from algengine.table.write import write_csv, write_markdown
 from simengine.errors import ConfigError
@@ -39,6 +39,21 @@ def test_the_base_is_compared_with_nothing():
     assert base.spread is None
 
 
+def test_rows_are_compared_with_each_other_in_closed_loop():
+    tables = make_tables({"base": [0.2], "ours": [0.5, 0.9], "theirs": [0.4, 0.6]})
+    pairs = compare_rows(tables, [("ours", "theirs"), ("ours", "absent")], "rare")
+    assert [(p.row, p.other, p.metric.name) for p in pairs] == [
+        ("ours", "theirs", "closed_rare_success"),
+        ("ours", "theirs", "closed_rare_score"),
+    ]
+    ours, theirs = (
+        np.mean([seed["closed"].columns["success"][20:] for seed in tables[row]], axis=0)
+        for row in ("ours", "theirs")
+    )
+    assert pairs[0].difference == pytest.approx(np.mean(ours - theirs), abs=1e-12)
+    assert (pairs[0].low, pairs[0].high) == pytest.approx(bootstrap_interval(ours - theirs), abs=1e-12)
+
+
 def test_an_equal_planner_is_no_better():
     tables = make_tables({"base": [0.4]})
     cell = cell_of(make_cells(tables | {"same": tables["base"]}, "base"), "same", "closed_rare_score")
@@ -64,9 +79,10 @@ def test_splits_are_told_apart_by_their_tokens():
 def test_files_say_the_numbers_and_are_the_same_each_time(tmp_path):
     tables = make_tables({"base": [0.2], "ours": [0.5, 0.9]})
     cells, labels = make_cells(tables, "base"), {"base": "Base model", "ours": "Ours"}
+    pairs = compare_rows(tables, [("ours", "base")], "rare")
     for folder in (tmp_path / "a", tmp_path / "b"):
         write_csv(folder / "table.csv", cells, labels, {"base": 1, "ours": 2})
-        write_markdown(folder / "table.md", cells, labels, ["a note"])
+        write_markdown(folder / "table.md", cells, pairs, labels, ["a note"])
         write_plots(folder, cells, labels)
     for path in (tmp_path / "a").iterdir():
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
@@ -78,6 +94,7 @@ def test_files_say_the_numbers_and_are_the_same_each_time(tmp_path):
     text = (tmp_path / "a" / "table.md").read_text()
     assert f"**{100 * shown.difference:+.1f} [" in text
     assert "* a note" in text
+    assert f"| Ours - Base model | {shown.metric.label} | **{100 * shown.difference:+.1f} [" in text
     assert "points against the base" in (tmp_path / "a" / "closed_loop.svg").read_text()
 
 

@@ -13,8 +13,8 @@ from algengine.table.execute import run_stages
 from algengine.table.options import TableOptions
 from algengine.table.plan import TablePlan, make_plan
 from algengine.table.plots import write_plots
-from algengine.table.results import make_cells
-from algengine.table.rows import BASE
+from algengine.table.results import compare_rows, make_cells
+from algengine.table.rows import BASE, COMPARED
 from algengine.table.stage import Stage
 from algengine.table.write import write_csv, write_markdown
 
@@ -53,7 +53,8 @@ def write_table(plan: TablePlan, options: TableOptions, root: Path) -> list[Path
         )
     cells = make_cells(tables, BASE)
     write_csv(root / "table.csv", cells, labels, {row: len(tables[row]) for row in labels})
-    write_markdown(root / "table.md", cells, labels, _notes(options, tables))
+    pairs = compare_rows(tables, COMPARED, "rare")
+    write_markdown(root / "table.md", cells, pairs, labels, _notes(options, tables))
     plots = write_plots(root / "plots", cells, labels)
     cards = write_cards(root / "failures.html", plan, root, tables, labels)
     return [root / "table.md", root / "table.csv", *plots, cards]

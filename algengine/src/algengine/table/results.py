@@ -88,6 +88,50 @@ def make_cells(tables: Mapping[str, Sequence[Mapping[str, ScoreTable]]], base: s
     return cells
 
 
+@dataclass(frozen=True)
+class PairDifference:
+    """How one row does against another.
+
+    Attributes:
+        row: name of the recipe.
+        other: name of the recipe that it is compared with.
+        metric: what.
+        difference: mean of row - other over the scenarios of both.
+        low: lower end of its 95 % interval; None if there are too few scenarios.
+        high: upper end.
+        verdict: see `Cell`.
+    """
+
+    row: str
+    other: str
+    metric: Metric
+    difference: float
+    low: float | None
+    high: float | None
+    verdict: str
+
+
+def compare_rows(
+    tables: Mapping[str, Sequence[Mapping[str, ScoreTable]]], pairs: Sequence[tuple[str, str]], split: str
+) -> list[PairDifference]:
+    """Return the closed-loop differences of pairs of rows on a split; pairs of which a row is missing are left out."""
+    metrics = [metric for metric in METRICS if (metric.loop, metric.split) == ("closed", split)]
+    found = []
+    for row, other in pairs:
+        if row not in tables or other not in tables:
+            continue
+        for metric in metrics:
+            theirs, ours = (
+                averaged([only(seed["closed"], metric) for seed in tables[name]]) for name in (other, row)
+            )
+            gain = compare_tables(theirs, ours).columns[metric.column]
+            if gain.difference is not None:
+                found.append(
+                    PairDifference(row, other, metric, gain.difference, gain.low, gain.high, gain.verdict)
+                )
+    return found
+
+
 def only(table: ScoreTable, metric: Metric) -> ScoreTable:
     """Return the scenarios of the metric's split, and its column."""
     rows = [i for i, token in enumerate(table.tokens) if token.startswith(metric.split)]

@@ -55,6 +55,14 @@ ROWS = (
 ON_POLICY = RowRecipe("on_policy", "On-policy RL, rare cases")
 """Drives and learns in one process; not in the table unless asked for."""
 
+COMPARED = (
+    ("rare_rollout", "rare_log"),
+    ("rare_rollout", "supervised_rare_log"),
+    ("full", "supervised_rare_log"),
+    ("full", "rare_rollout"),
+)
+"""Rows that are compared with each other too: whether driving beats watching, and variants beat none."""
+
 
 def choose_rows(names: tuple[str, ...]) -> tuple[RowRecipe, ...]:
     """Return the rows called `names` in the order of the table, the base row always first; without names all of `ROWS`.

@@ -7,7 +7,7 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from algengine.table.results import METRICS, Cell
+from algengine.table.results import METRICS, Cell, PairDifference
 from simengine.files.atomic import write_atomically
 
 _HEADER = ("row", "label", "metric", "loop", "split", "column", "scenarios", "seeds")
@@ -37,9 +37,16 @@ def write_csv(path: Path, cells: Sequence[Cell], labels: Mapping[str, str], seed
 
 
 def write_markdown(
-    path: Path, cells: Sequence[Cell], labels: Mapping[str, str], notes: Sequence[str]
+    path: Path,
+    cells: Sequence[Cell],
+    pairs: Sequence[PairDifference],
+    labels: Mapping[str, str],
+    notes: Sequence[str],
 ) -> None:
-    """Write a line per row: percent, and difference from the base with its interval; bold where it excludes 0."""
+    """Write a line per row: percent, and difference from the base with its interval; bold where it excludes 0.
+
+    Then a line for each pair of rows that are compared with each other, if there are any.
+    """
     found = {(cell.row, cell.metric.name): cell for cell in cells}
     lines = ["# Post-training on the built-in world", ""]
     lines += ["| | " + " | ".join(metric.label for metric in METRICS) + " |"]
@@ -47,6 +54,11 @@ def write_markdown(
     for row, label in labels.items():
         lines.append(f"| {label} | " + " | ".join(_shown(found[row, m.name]) for m in METRICS) + " |")
     lines += ["", *(f"* {note}" for note in notes)]
+    if pairs:
+        lines += ["", "| Compared with each other | | |", "|---|---|---|"]
+        lines += [
+            f"| {labels[p.row]} - {labels[p.other]} | {p.metric.label} | {_difference(p)} |" for p in pairs
+        ]
     write_atomically(path, ("\n".join(lines) + "\n").encode())
 
 
@@ -56,9 +68,11 @@ def _shown(cell: Cell) -> str:
     text = f"{100 * cell.mean:.1f}"
     if cell.spread is not None:
         text += f" (seeds {100 * cell.spread:.1f})"
-    if cell.difference is None:
-        return text
-    difference = f"{100 * cell.difference:+.1f}"
-    if cell.low is not None and cell.high is not None:
-        difference += f" [{100 * cell.low:+.1f}, {100 * cell.high:+.1f}]"
-    return f"{text}<br>{difference if cell.verdict == 'not shown' else f'**{difference}**'}"
+    return text if cell.difference is None else f"{text}<br>{_difference(cell)}"
+
+
+def _difference(found: Cell | PairDifference) -> str:
+    text = f"{100 * found.difference:+.1f}"
+    if found.low is not None and found.high is not None:
+        text += f" [{100 * found.low:+.1f}, {100 * found.high:+.1f}]"
+    return text if found.verdict == "not shown" else f"**{text}**"
