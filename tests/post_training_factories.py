@@ -106,9 +106,10 @@ def make_scores(token: str, step: int, score: np.ndarray) -> VocabularyScores:
     )
 
 
-def make_base(plans: int = 12) -> BasePlanner:
-    """Return a tiny planner with random weights and the vocabulary of `alg_factories`."""
+def make_base(plans: int = 12, **head: object) -> BasePlanner:
+    """Return a tiny planner with random weights and the vocabulary of `alg_factories`; `head` changes its config."""
     model = tiny_model_config(plans)
+    model["head"] = model["head"] | head
     torch.manual_seed(0)
     state = build_planner(model).state_dict()
     state["head.vocabulary"] = torch.from_numpy(make_vocabulary(plans))

@@ -68,7 +68,8 @@ def collect(
     eyes.forget()
     while observations:
         bev, status = eyes.look(observations)
-        frozen, log_pi = reference.head(bev, status), log_policy(student.head(bev, status)).cpu()
+        frozen = reference.head(bev, status)
+        log_pi = log_policy(student.head(bev, status), student.head.ranking).cpu()
         index = _choose(log_pi, explore, generator)
         answers = world.advance([Plan(plans[k], PLAN_DT, vocabulary_index=k) for k in index.tolist()])
         rewards = {
@@ -104,7 +105,7 @@ def _experience(batch: Batch, student: VADv2, scenes: int) -> Experience:
     outcomes = batch.outcomes
     score, known = outcomes.rewards["score"], outcomes.known()
     chosen = outcomes.behaviour[:, None]
-    policy = log_policy(student.head(batch.bev, batch.status)).exp()
+    policy = log_policy(student.head(batch.bev, batch.status), student.head.ranking).exp()
     safe = torch.stack([outcomes.rewards[n].gather(1, chosen)[:, 0] for n in _SAFE]).amin(0)
     bad = ((safe < 1.0) & known).view(-1, scenes).any(0)
     driven = score.gather(1, chosen)[:, 0][known]

@@ -17,7 +17,7 @@ KINDS = {"normal": NORMAL, "real_failure": REAL_FAILURE, "synthetic": SYNTHETIC}
 def evaluate(student: VADv2, batches: DecisionBatches, device: torch.device | str = "cpu") -> dict[str, dict]:
     """Return for `policy` and `reference` the mean score of the likeliest plan and of the policy, all and by kind.
 
-    Decisions of unknown score do not count. A planner with sub-scores picks by them, the reference as it can.
+    Decisions of unknown score do not count. Both rank as the student does, a reference without sub-scores as it can.
     """
     student.eval()
     table: dict[str, list[Tensor]] = {"policy": [], "reference": []}
@@ -27,7 +27,7 @@ def evaluate(student: VADv2, batches: DecisionBatches, device: torch.device | st
         score, known = batch.outcomes.rewards["score"], batch.outcomes.known()
         outputs = {"policy": student.head(batch.bev, batch.status), "reference": batch.outcomes.reference}
         for name, one in outputs.items():
-            log_pi = log_policy(one)
+            log_pi = log_policy(one, student.head.ranking)
             chosen = score.gather(1, log_pi.argmax(-1, keepdim=True))[:, 0]
             table[name].append(torch.stack([chosen, (log_pi.exp() * score).sum(-1)], dim=1)[known].cpu())
         kinds.append(batch.outcomes.fail_mask[known].cpu())

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from algengine.heads.sub_score_heads import PUBLISHED_RANKING, Ranking
 from algengine.heads.trajectory_scoring import IMITATION
 from algengine.losses.distillation import distill_sub_scores
 from algengine.losses.imitation import hard_imitation, masked_mean
@@ -71,7 +72,9 @@ class ExpectationObjective:
                     f"objective.{name} is {getattr(self, name)!r}, expected one of {', '.join(known)}"
                 )
 
-    def __call__(self, outputs: Mapping[str, Tensor], outcomes: Outcomes) -> dict[str, Tensor]:
+    def __call__(
+        self, outputs: Mapping[str, Tensor], outcomes: Outcomes, ranking: Ranking = PUBLISHED_RANKING
+    ) -> dict[str, Tensor]:
         """Return losses (names begin with `loss_`; their sum is to be descended) and values for the log.
 
         Decisions with an unknown reward take part in the divergence and the entropy only: what is unknown is masked,
@@ -80,13 +83,14 @@ class ExpectationObjective:
         Args:
             outputs: logits (B, K) by name, see `TrajectoryScoringHead.forward`.
             outcomes: of the same decisions.
+            ranking: of the planner; the reference ranks by it too, so at the first update both are one policy.
         """
         if len(sub_scores_of(outputs)) != len(sub_scores_of(outcomes.reference)):
             raise ConfigError(
                 "the planner has sub-score heads and the frozen one has none, or the other way round, expected two "
                 "policies of one kind: leave model.head.sub_scores as it was, or use objective.type='published'"
             )
-        log_pi, log_ref = log_policy(outputs), log_policy(outcomes.reference)
+        log_pi, log_ref = (log_policy(one, ranking) for one in (outputs, outcomes.reference))
         known = outcomes.known(self.reward)
         reward = outcomes.rewards[self.reward].to(log_pi).masked_fill(~known[:, None], 0.0)
         gains = advantage(reward, log_pi, log_ref, self.baseline, self.normalize)

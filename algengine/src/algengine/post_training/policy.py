@@ -10,20 +10,21 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from algengine.heads.sub_score_heads import SUB_SCORES, combine_scores
+from algengine.heads.sub_score_heads import PUBLISHED_RANKING, SUB_SCORES, Ranking, combine_scores
 from algengine.heads.trajectory_scoring import IMITATION
 
 
-def log_policy(outputs: Mapping[str, Tensor]) -> Tensor:
+def log_policy(outputs: Mapping[str, Tensor], ranking: Ranking = PUBLISHED_RANKING) -> Tensor:
     """Return log-probabilities (B, K) of the policy that ranks plans as the planner does at the wheel.
 
     Without sub-scores these are the imitation logits, normalised; with them the combination that HydraMDP ranks by.
 
     Args:
         outputs: logits (B, K) by name; all of `SUB_SCORES` or none.
+        ranking: the planner's own, `head.ranking`; without sub-scores nothing depends on it.
     """
     sub_scores = sub_scores_of(outputs)
-    scores = combine_scores(outputs[IMITATION], sub_scores) if sub_scores else outputs[IMITATION]
+    scores = combine_scores(outputs[IMITATION], sub_scores, ranking) if sub_scores else outputs[IMITATION]
     return torch.log_softmax(scores, dim=-1)
 
 

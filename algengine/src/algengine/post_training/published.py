@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from algengine.heads.sub_score_heads import SUB_SCORES
+from algengine.heads.sub_score_heads import PUBLISHED_RANKING, SUB_SCORES, Ranking
 from algengine.heads.trajectory_scoring import IMITATION
 from algengine.losses.distillation import SUB_SCORE_WEIGHTS
 from algengine.losses.imitation import hard_imitation
@@ -51,7 +51,9 @@ class PublishedObjective:
     label_smoothing: float = 0.2
     min_imitation_score: float = 0.8
 
-    def __call__(self, outputs: Mapping[str, Tensor], outcomes: Outcomes) -> dict[str, Tensor]:
+    def __call__(
+        self, outputs: Mapping[str, Tensor], outcomes: Outcomes, ranking: Ranking = PUBLISHED_RANKING
+    ) -> dict[str, Tensor]:
         """Return losses (names begin with `loss_`) and values for the log.
 
         Means run over decisions whose rewards are known. The original knows none of the unknown, it counts them as 0.
@@ -59,6 +61,7 @@ class PublishedObjective:
         Args:
             outputs: logits (B, K) of imitation and, for RL, of the sub-scores.
             outcomes: of the same decisions.
+            ranking: of the planner, which shapes both policies.
         """
         known = torch.stack([outcomes.known(name) for name in (*SUB_SCORES, "score")]).all(0)
         if not known.any():
@@ -67,7 +70,7 @@ class PublishedObjective:
         losses = {"loss_imitation": self._imitation(outputs, outcomes)}
         losses |= self._distillation(outputs, outcomes)
         if self.rl:
-            losses |= self._policy_terms(outputs, outcomes)
+            losses |= self._policy_terms(outputs, outcomes, ranking)
         losses = {name: torch.nan_to_num(value) for name, value in losses.items()}
         return losses | {"known": known.float().mean()}
 
@@ -98,12 +101,14 @@ class PublishedObjective:
             losses[f"loss_{name}"] = SUB_SCORE_WEIGHTS[name] * loss
         return losses
 
-    def _policy_terms(self, outputs: Mapping[str, Tensor], outcomes: Outcomes) -> dict[str, Tensor]:
-        log_pi = shaped_log_policy(outputs)
+    def _policy_terms(
+        self, outputs: Mapping[str, Tensor], outcomes: Outcomes, ranking: Ranking
+    ) -> dict[str, Tensor]:
+        log_pi = shaped_log_policy(outputs, ranking)
         if self.orig_il:
             log_ref = torch.log_softmax(outcomes.reference[IMITATION], dim=-1)
         else:
-            log_ref = shaped_log_policy(outcomes.reference)
+            log_ref = shaped_log_policy(outcomes.reference, ranking)
         pi = log_pi.exp().clamp(min=_LEAST)
         ratio = (pi / log_ref.exp().clamp(min=_LEAST)).detach()
         ratio = torch.where(outcomes.fail_mask[:, None] != 0, 1.0, ratio).clamp(max=_MOST_IMPORTANCE)
@@ -122,7 +127,7 @@ def imitation_weights(logits: Tensor, reference: Tensor, fail_mask: Tensor) -> T
     return _bounded(logits.detach().softmax(-1) / reference.softmax(-1), fail_mask)
 
 
-def shaped_log_policy(outputs: Mapping[str, Tensor]) -> Tensor:
+def shaped_log_policy(outputs: Mapping[str, Tensor], ranking: Ranking = PUBLISHED_RANKING) -> Tensor:
     """Return log-probabilities (B, K) with the published clamps (reference: algengine.md 2.5)."""
 
     def logged(name: str) -> Tensor:
@@ -134,10 +139,10 @@ def shaped_log_policy(outputs: Mapping[str, Tensor]) -> Tensor:
         + 5.0 * outputs["ego_progress"].sigmoid()
     )
     shaped = (
-        0.05 * torch.log_softmax(outputs[IMITATION], dim=-1)
-        + 0.5 * logged("no_at_fault_collisions")
-        + 0.5 * logged("drivable_area_compliance")
-        + 8.0 * average.clamp(min=_LEAST).log()
+        ranking.imitation * torch.log_softmax(outputs[IMITATION], dim=-1)
+        + ranking.multipliers * logged("no_at_fault_collisions")
+        + ranking.multipliers * logged("drivable_area_compliance")
+        + ranking.average * average.clamp(min=_LEAST).log()
     )
     return shaped - shaped.logsumexp(-1, keepdim=True)
 

@@ -136,7 +136,8 @@ def update(
     """Make one update and return losses and values; the batch is on the student's device."""
     with mixed_precision(config.schedule.autocast, batch.bev.device):
         outputs = student.head(batch.bev, batch.status)
-    values = config.objective({name: value.float() for name, value in outputs.items()}, batch.outcomes)
+    outputs = {name: value.float() for name, value in outputs.items()}
+    values = config.objective(outputs, batch.outcomes, student.head.ranking)
     loss = sum(value for name, value in values.items() if name.startswith("loss_"))
     optimizer.zero_grad(set_to_none=True)
     loss.backward()

@@ -18,7 +18,6 @@ from algengine.engine.weights import WEIGHTS_NAME
 from algengine.planners.vadv2 import VADv2
 from algengine.post_training.base import BasePlanner, load_base
 from algengine.post_training.feature_cache import FeatureCache
-from algengine.post_training.policy import log_policy
 from algengine.post_training.runs import Decision, read_run
 from simengine.files.atomic import write_atomically
 from simengine.metrics.episode import SUB_SCORES
@@ -74,7 +73,7 @@ def _score_drive(
     features, steps = cache.open(decisions[0].observations), [d.step for d in decisions]
     bev = torch.from_numpy(features.bev[steps]).float().to(device)
     status = {name: torch.from_numpy(value[steps]).to(device) for name, value in features.status.items()}
-    chosen = log_policy(network.head(bev, status)).argmax(-1).tolist()
+    chosen = network.head.predict(network.head(bev, status))[1].tolist()
     columns = [decision.columns() for decision in decisions]
     known = [c for c, one in enumerate(columns) if not np.isnan(one["score"]).any()]
     return {
