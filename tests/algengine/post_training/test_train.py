@@ -15,7 +15,13 @@ from algengine.engine.weights import load_checkpoint
 from algengine.errors import CheckpointError
 from algengine.post_training.adapt import AdapterConfig
 from algengine.post_training.base import load_base, make_student
-from algengine.post_training.config import CacheConfig, PostTrainingConfig, ScheduleConfig, read_config
+from algengine.post_training.config import (
+    CacheConfig,
+    PostTrainingConfig,
+    ScheduleConfig,
+    load_recipe,
+    read_config,
+)
 from algengine.post_training.export import export_student
 from algengine.post_training.load import load_post_trained
 from algengine.post_training.objective import ExpectationObjective
@@ -295,6 +301,65 @@ def test_unknown_keys_and_wrong_values_are_refused(tmp_path):
         path.write_text(text + "\n")
         with pytest.raises(ConfigError, match=message):
             read_config(load_config(str(path)))
+
+
+SHIPPED = "post_training/e2e_vadv2_50pct_rlft_rare_log"
+
+
+def test_every_key_of_a_recipe_can_be_overridden(tmp_path):
+    path = tmp_path / "recipe.py"
+    path.write_text("data = dict(rare=['run'])\n")
+    plain = read_config(load_config(str(path)))
+    for section in ("data", "objective", "adapters", "schedule", "cache"):
+        for name, value in vars(getattr(plain, section)).items():
+            if section == "adapters" and name == "rules":
+                continue  # rules are written as dicts
+            text = value if isinstance(value, str) else repr(value)
+            assert load_recipe(str(path), [f"{section}.{name}={text}"]) == plain
+    options = [
+        "schedule.clip=1.5",
+        "adapters.trainable=['head.imitation.*']",
+        "adapters.rules=[{'pattern': 'head.status.*'}]",
+        "objective.max_importance=3",
+        "model.head.sub_scores=True",
+    ]
+    changed = load_recipe(SHIPPED, options)
+    assert (changed.schedule.clip, changed.schedule.lr) == (1.5, 1e-3)
+    assert changed.adapters.trainable == ("head.imitation.*",)
+    assert [rule.pattern for rule in changed.adapters.rules] == ["head.status.*"]
+    assert changed.objective.max_importance == 3
+    assert changed.model == {"head": {"sub_scores": True}}
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        (
+            "schedule.clips=1",
+            r"schedule has the key 'clips', expected some of autocast, batch_size, .*, clip, ",
+        ),
+        ("adapters.train=1", r"adapters has the key 'train', expected some of alpha, rank, rules, trainable"),
+        (
+            "schedules.clip=1",
+            r"'schedules.clip=1' does not fit .*, expected key=value with one of data, objective, ",
+        ),
+        ("rare=1", r"the option 'rare=1' does not fit"),  # already read when options come
+        ("schedule.clip", r"the option 'schedule.clip' does not fit"),
+        ("schedule.steps.more=1", r"the option 'schedule.steps.more=1' does not fit"),
+        ("data.rare.more=1", r"the option 'data.rare.more=1' does not fit"),
+        ("data.rare.0='run'", r"the option .* does not fit"),
+        ("schedule.clip=wide", r"schedule\.clip is 'wide', expected a number"),
+    ],
+)
+def test_other_overrides_are_refused_in_one_sentence(option, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_recipe(SHIPPED, [option])
+    assert "\n" not in str(caught.value)
+
+
+def test_a_key_that_the_planner_does_not_have_is_refused(base):
+    with pytest.raises(ConfigError, match=r"unexpected keyword argument 'sub_score'"):
+        make_student(base, {"head": {"sub_score": True}}, 0)
 
 
 def test_command_trains_and_writes_a_vocabulary(config, base, tmp_path, capsys):

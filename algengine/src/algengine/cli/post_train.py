@@ -29,23 +29,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--work-dir", type=Path, help="default: experiments/post_training/<config name>")
     add("--device", default="auto", help="auto (default), cpu or cuda")
     add("--vocabulary", type=Path, metavar="NPY", help="write the planner's plans there and stop")
-    add("--cfg-options", nargs="*", default=[], metavar="KEY=VALUE", help="override keys of the config")
+    add(
+        "--cfg-options",
+        nargs="*",
+        default=[],
+        metavar="KEY=VALUE",
+        help="override keys of the recipe, also such as it does not spell out: schedule.clip=1",
+    )
 
 
 def execute(arguments: argparse.Namespace) -> int:
     """Train and print what came out."""
     from algengine.datasets.vocabulary import save_vocabulary
-    from algengine.engine.configs import load_config
     from algengine.engine.train import choose_device
     from algengine.post_training.base import load_base
-    from algengine.post_training.config import read_config
+    from algengine.post_training.config import load_recipe
     from algengine.post_training.load import work_dir
     from algengine.post_training.train import SUMMARY_NAME, post_train
     from simengine.errors import ConfigError
 
     if arguments.config is None and arguments.vocabulary is None:
         raise ConfigError("there is no config, expected the recipe to train: algengine post-train CONFIG ...")
-    config = read_config(load_config(arguments.config, arguments.cfg_options)) if arguments.config else None
+    config = load_recipe(arguments.config, arguments.cfg_options) if arguments.config else None
     device = choose_device(arguments.device)
     base = load_base(arguments.checkpoint, arguments.base_config)
     if arguments.vocabulary is not None:

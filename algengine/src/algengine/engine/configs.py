@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from mmengine.config import Config
@@ -46,8 +46,14 @@ def config_names() -> list[str]:
     ]
 
 
-def load_config(name: str, options: Sequence[str] = ()) -> Config:
+def load_config(name: str, options: Sequence[str] = (), sections: Collection[str] = ()) -> Config:
     """Return a config with `key=value` overrides applied.
+
+    Args:
+        name: see `find_config`.
+        options: overrides.
+        sections: top-level keys whose inner keys whoever reads the config knows and checks, so that an override may
+            name one that the file does not spell out, and nothing outside; none for keys of the file alone.
 
     Raises:
         ConfigError: the file is missing or broken, or an override names a key that does not exist.
@@ -62,15 +68,18 @@ def load_config(name: str, options: Sequence[str] = ()) -> Config:
         raise ConfigError(
             f"the config {path} cannot be read ({type(error).__name__}: {reason}): fix that line"
         ) from error
-    overrides = {}
     for option in options:
         key, equals, value = option.partition("=")
-        if not equals or not _has(config, key):
+        fits = key.partition(".")[0] in sections if sections else _has(config, key)
+        expected = f"one of {', '.join(sections)} or a key below it" if sections else "an existing key"
+        try:
+            if not equals or not fits:
+                raise KeyError(key)
+            config.merge_from_dict({key: _parse(value)})
+        except _BROKEN as error:
             raise ConfigError(
-                f"the option {option!r} does not fit {path}, expected key=value with an existing key"
-            )
-        overrides[key] = _parse(value)
-    config.merge_from_dict(overrides)
+                f"the option {option!r} does not fit {path}, expected key=value with {expected}"
+            ) from error
     return config
 
 

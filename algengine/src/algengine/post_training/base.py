@@ -13,6 +13,7 @@ from algengine.engine.configs import load_planner_config
 from algengine.engine.weights import FORMAT, build_planner, load_checkpoint, load_weights
 from algengine.errors import CheckpointError
 from algengine.planners.vadv2 import VADv2
+from simengine.errors import ConfigError
 from simengine.rewards.vocabulary import Vocabulary
 
 _NEW_HEADS = "head.sub_scores."
@@ -76,12 +77,19 @@ def make_student(base: BasePlanner, changes: Mapping, seed: int) -> tuple[VADv2,
     """Return a planner with the base's weights and a changed config, and that config; new heads are drawn from `seed`.
 
     Raises:
+        ConfigError: a changed key is none of the planner's.
         CheckpointError: the changes leave weights without a place, or need others than those of sub-score heads.
     """
     model = _merged(base.model, changes)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        student = build_planner(model)
+        try:
+            student = build_planner(model)
+        except TypeError as error:
+            raise ConfigError(
+                f"model changes a key that the planner does not have ({error}), expected one of its config, such as "
+                "head.sub_scores"
+            ) from error
     missing, unexpected = student.load_state_dict(base.state_dict, strict=False)
     wrong = [*unexpected, *(name for name in missing if not name.startswith(_NEW_HEADS))]
     if wrong:

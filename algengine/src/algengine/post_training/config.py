@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 
 from mmengine.config import Config
 
+from algengine.engine.configs import load_config
 from algengine.post_training.adapt import AdapterConfig, LoRARule
 from algengine.post_training.objective import ExpectationObjective
 from algengine.post_training.published import PublishedObjective
@@ -121,6 +122,15 @@ class PostTrainingConfig:
             "cache": {"dtype": self.cache.dtype},
             "model": dict(self.model),
         }
+
+
+def load_recipe(name: str, options: Sequence[str] = ()) -> PostTrainingConfig:
+    """Return a recipe, given as a path or a name, with `key=value` overrides of any of its keys.
+
+    Raises:
+        ConfigError: see `load_config` and `read_config`.
+    """
+    return read_config(load_config(name, options, [item.name for item in fields(PostTrainingConfig)]))
 
 
 def read_config(config: Config) -> PostTrainingConfig:

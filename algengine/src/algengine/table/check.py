@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from algengine.engine.configs import load_config
 from algengine.engine.train import choose_device
 from algengine.engine.weights import load_weights
-from algengine.post_training.config import read_config
+from algengine.post_training.config import load_recipe
 from algengine.table.options import TableOptions
 from algengine.table.rows import choose_rows
 
@@ -19,6 +18,6 @@ def check_inputs(options: TableOptions) -> None:
     """
     for row in choose_rows(options.rows):
         if row.config:
-            read_config(load_config(row.config, options.train_options))
+            load_recipe(row.config, options.train_options)
     choose_device(options.device)
     load_weights(options.checkpoint)
