@@ -11,7 +11,7 @@ from rich.table import Table
 from algengine.evaluation.detection import ERRORS, ClassResult
 from algengine.evaluation.tracking import METRICS
 
-_WIDTH = 110
+_WIDTH = 120
 
 
 def render_perception(
@@ -35,7 +35,10 @@ def render_perception(
 
 
 def _classes(detected: Mapping[str, ClassResult], tracked: Mapping[str, Mapping[str, float]]) -> Table:
-    table = Table("class", "boxes", "AP", *ERRORS, *(name.upper() for name in METRICS))
+    table = Table()
+    table.add_column("class", no_wrap=True)
+    for heading in ("boxes", "AP", *ERRORS, *(name.upper() for name in METRICS)):
+        table.add_column(heading, justify="right")
     for name, result in detected.items():
         if result.count:
             errors = [result.errors[error] for error in ERRORS]
