@@ -5,6 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from algengine.on_policy.train import OnPolicyConfig
 
 EXAMPLE = """examples:
   algengine on-policy split=rare_train num_scenarios=64
@@ -34,16 +38,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=2,
         help="how often updates go over the decisions of a round (default: 2)",
     )
-    add("--batch-size", type=int, default=32, help="decisions per update (default: 32)")
+    add("--batch-size", type=int, default=48, help="decisions per update (default: 48)")
     add(
         "--explore", type=float, default=0.25, help="share of decisions drawn from the policy (default: 0.25)"
     )
-    add("--lr", type=float, default=2e-4, help="learning rate (default: 2e-4)")
+    add("--lr", type=float, default=1e-3, help="highest learning rate (default: 1e-3)")
     add(
         "--kl-weight",
         type=float,
-        default=0.05,
-        help="weight of the divergence from the first planner (default: 0.05)",
+        default=0.01,
+        help="weight of the divergence from the first planner (default: 0.01)",
     )
     add("--seed", type=int, default=0, help="of all random numbers (default: 0)")
     add(
@@ -56,22 +60,12 @@ def execute(arguments: argparse.Namespace) -> int:
     """Train and say what came out."""
     from algengine.engine.train import choose_device
     from algengine.on_policy.simulator import SimulatedWorld
-    from algengine.on_policy.train import OnPolicyConfig, train_on_policy
+    from algengine.on_policy.train import train_on_policy
     from algengine.post_training.base import load_base
-    from algengine.post_training.objective import ExpectationObjective
     from algengine.rare_cases.split_file import read_split
     from algengine.serving.load import shipped_weights
 
-    config = OnPolicyConfig(
-        rounds=arguments.rounds,
-        scenes=arguments.scenes,
-        passes=arguments.passes,
-        batch_size=arguments.batch_size,
-        explore=arguments.explore,
-        objective=ExpectationObjective(kl_weight=arguments.kl_weight),
-        lr=arguments.lr,
-        seed=arguments.seed,
-    )
+    config = read_options(arguments)
     device = choose_device(arguments.device)
     base = load_base(arguments.checkpoint or shipped_weights("vadv2_demo"))
     only = read_split(arguments.only).tokens if arguments.only else ()
@@ -82,6 +76,20 @@ def execute(arguments: argparse.Namespace) -> int:
         world.close()
     print(f"weights: {weights}")
     return 0
+
+
+def read_options(arguments: argparse.Namespace) -> OnPolicyConfig:
+    """Return what the arguments ask for.
+
+    Raises:
+        ConfigError: an argument makes no sense.
+    """
+    from algengine.on_policy.train import OnPolicyConfig
+    from algengine.post_training.objective import ExpectationObjective
+
+    names = ("rounds", "scenes", "passes", "batch_size", "explore", "lr", "seed")
+    objective = ExpectationObjective(kl_weight=arguments.kl_weight)
+    return OnPolicyConfig(objective=objective, **{name: getattr(arguments, name) for name in names})
 
 
 def _show(row: dict) -> None:

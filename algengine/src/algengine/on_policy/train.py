@@ -32,7 +32,7 @@ from simengine.files.atomic import write_atomically
 
 @dataclass(frozen=True)
 class OnPolicyConfig:
-    """A run.
+    """A run; objective, adapters, rate and batch are by default those of our recipes.
 
     Attributes:
         rounds: of collecting and updating.
@@ -51,11 +51,11 @@ class OnPolicyConfig:
     rounds: int = 30
     scenes: int = 16
     passes: int = 2
-    batch_size: int = 32
+    batch_size: int = 48
     explore: float = 0.25
     objective: ExpectationObjective = field(default_factory=ExpectationObjective)
     adapters: AdapterConfig = field(default_factory=lambda: AdapterConfig(alpha=16.0))
-    lr: float = 2e-4
+    lr: float = 1e-3
     warmup: int = 20
     clip: float = 35.0
     seed: int = 0

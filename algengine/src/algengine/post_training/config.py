@@ -29,7 +29,7 @@ AUTOCASTS = ("", "bfloat16", "float16")
 
 @dataclass(frozen=True)
 class ScheduleConfig:
-    """How long and how fast.
+    """How long and how fast; the defaults are the published ones, our recipes share others (`_common.py` there).
 
     Attributes:
         steps: updates; 0 for `epochs`.

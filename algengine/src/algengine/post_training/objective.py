@@ -57,7 +57,7 @@ class ExpectationObjective:
     baseline: str = "reference"
     normalize: bool = False
     kl: str = "policy_reference"
-    kl_weight: float = 0.05
+    kl_weight: float = 0.01
     entropy_weight: float = 0.0
     imitation_weight: float = 0.0
     min_imitation_reward: float = 0.8
