@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Drives a planner through a split in closed loop, over the socket bridge, and scores it.
-#   scripts/closed_loop_test.sh
+#   scripts/closed_loop_test.sh [SHIPPED_MODEL]
 #   scripts/closed_loop_test.sh CONFIG CHECKPOINT MODEL_NAME DATA_TYPE NR|R [ASSET_NAME] [KEY=VALUE ...]
-# Without arguments: the shipped planner vadv2_demo through the built-in split demo.
+# Without more arguments: a shipped planner (vadv2_demo, or vadv2_demo_post_trained) through the built-in split demo.
 # ASSET_NAME: reconstructed assets in data/sim_engine/assets/ASSET_NAME/assets; without it scenes are lifted from logs.
 # KEY=VALUE words are overrides of `simengine run`, for example worker=ray num_workers=2.
 # PLANNER_GPUS="0 1": one planner on each of these cards, for the workers of that card; else one planner for all.
@@ -16,12 +16,12 @@ for word in "$@"; do
   case "$word" in *=*) overrides+=("$word") ;; *) positional+=("$word") ;; esac
 done
 case ${#positional[@]} in
-  0) planner=(--model vadv2_demo) model_name=vadv2_demo data_type=demo traffic=NR ;;
+  0 | 1) model_name=${positional[0]:-vadv2_demo} data_type=demo traffic=NR planner=(--model "$model_name") ;;
   5 | 6)
     planner=("${positional[0]}" "${positional[1]}") model_name=${positional[2]} data_type=${positional[3]}
     traffic=${positional[4]}
     ;;
-  *) fail "got ${#positional[@]} positional arguments, expected none or CONFIG CHECKPOINT MODEL_NAME DATA_TYPE NR|R [ASSET_NAME]" ;;
+  *) fail "got ${#positional[@]} positional arguments, expected none, a shipped model, or CONFIG CHECKPOINT MODEL_NAME DATA_TYPE NR|R [ASSET_NAME]" ;;
 esac
 case "$traffic" in NR | R) ;; *) fail "traffic is '$traffic', expected NR or R" ;; esac
 if [ ${#positional[@]} -eq 6 ]; then

@@ -145,7 +145,7 @@ def test_a_planner_that_cannot_start_ends_the_run(checkout):
     [
         ("run_testing.sh", ("a", "b"), {}, "got 2 positional arguments"),
         ("run_testing.sh", (*MODEL, "X"), {}, "expected NR or R"),
-        ("run_ray_distributed_testing.sh", ("a",), {}, "got 1 positional arguments"),
+        ("run_ray_distributed_testing.sh", ("a", "b"), {}, "got 2 positional arguments"),
         (
             "run_ray_distributed_testing.sh",
             (*MODEL, "R"),
