@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from algengine.models.layers import deformable_triton
 from algengine.models.layers.deformable import choose_form, deformable_sample
-from algengine.models.layers.deformable_triton import Layout, References
+from algengine.models.layers.deformable_triton import Layout, References, level_sizes
 from algengine.models.layers.mosaic import in_mosaic, mosaic
 
 Shapes = tuple[tuple[int, int], ...]
@@ -61,9 +61,8 @@ def project(tokens: Tensor, conv: nn.Conv2d) -> Tensor:
     projected = functional.linear(tokens, conv.weight.flatten(1), conv.bias)
     if not conv._forward_hooks:
         return projected
-    read, made = (
-        cells.flatten(0, 1).transpose(1, 2)[..., None] for cells in (tokens, projected)
-    )  # B * N, C, S, 1
+    # As maps of one column, (B * N, C, S, 1).
+    read, made = (cells.flatten(0, 1).transpose(1, 2)[..., None] for cells in (tokens, projected))
     return _after_hooks(conv, read, made)[..., 0].transpose(1, 2).unflatten(0, tokens.shape[:2])
 
 
@@ -146,9 +145,7 @@ def _attend_in_steps(
             for part in (offsets, logits)
         )
     shape = (*logits.shape[:2], layout.heads, len(layout.shapes), layout.heights, layout.points)
-    sizes = deformable_triton.level_sizes(layout.shapes, raw.device)[:, None, None].to(
-        raw.dtype
-    )  # L, 1, 1, 2
+    sizes = level_sizes(layout.shapes, raw.device).to(raw.dtype)[:, None, None]  # L, 1, 1, 2
     pixels = places[:, :, None, None, :, None] * sizes + offsets.reshape(*shape, 2)
     weights = logits.reshape(*shape[:3], layout.groups, -1).softmax(-1) / layout.groups
     values = _level_maps(tokens, layout.shapes)
