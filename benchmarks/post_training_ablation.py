@@ -111,7 +111,7 @@ def post_train(base: Policy, objective: ExpectationObjective | PublishedObjectiv
         reference = base(contexts, names)
     mask = torch.tensor([1] * (TRAINING // 2) + [0] * (TRAINING // 2))
     driven, nobody = torch.ones(TRAINING, dtype=torch.bool), torch.full((TRAINING,), -1)
-    outcomes = Outcomes(rewards(contexts), distance(contexts), driven, mask, reference, nobody)
+    outcomes = Outcomes(rewards(contexts), distance(contexts).argmin(-1), driven, mask, reference, nobody)
     policy = copy.deepcopy(base)
     optimizer = torch.optim.Adam(policy.parameters(), 1e-3)
     torch.manual_seed(seed)

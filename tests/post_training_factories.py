@@ -41,7 +41,7 @@ def make_outcomes(seed: int, batch: int = 4, plans: int = 7, sub_scores: bool = 
     rewards["score"][:, ::3] = 1.0
     return Outcomes(
         rewards=rewards,
-        distance=10.0 * uniform(),
+        nearest=uniform().argmin(-1),
         driven=torch.ones(batch, dtype=torch.bool),
         fail_mask=torch.tensor([0, 1, -1] * batch)[:batch],
         reference=make_outputs(500 + seed, batch, plans, sub_scores),

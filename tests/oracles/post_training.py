@@ -40,14 +40,14 @@ def shaped(outputs: dict, b: int) -> list[float]:
 
 
 def published_losses(
-    outputs: dict, reference: dict, rewards: dict, distance: list, fail_mask: list, options: dict
+    outputs: dict, reference: dict, rewards: dict, nearest: list, fail_mask: list, options: dict
 ) -> dict[str, float]:
     """Return every term; all arguments are nested lists."""
-    batch, plans = len(fail_mask), len(distance[0])
+    batch, plans = len(fail_mask), len(outputs["imitation"][0])
     imitation, pg, entropy, rank = 0.0, 0.0, 0.0, 0.0
     bce = dict.fromkeys(SHORT, 0.0)
     for b in range(batch):
-        y = min(range(plans), key=lambda k: distance[b][k])
+        y = nearest[b]
         counts = rewards["score"][b][y] > 0.8 and fail_mask[b] >= 0
         if options["hard_case_no_imi"] and fail_mask[b] != 0:
             counts = False

@@ -18,13 +18,13 @@ def test_equals_the_loop(importance, orig_il, no_imi):
     options = {"importance_sampling": importance, "orig_il": orig_il, "hard_case_no_imi": no_imi}
     objective = PublishedObjective(rank_weight=2.0, **options)
     # The nearest plan of some decisions is perfect, so that they are imitated.
-    outcomes.distance[::2, 0] = 0.0
+    outcomes.nearest[::2] = 0
     losses = objective(outputs, outcomes)
     expected = published_losses(
         {n: v.tolist() for n, v in outputs.items()},
         {n: v.tolist() for n, v in outcomes.reference.items()},
         {n: v.tolist() for n, v in outcomes.rewards.items()},
-        outcomes.distance.tolist(),
+        outcomes.nearest.tolist(),
         outcomes.fail_mask.tolist(),
         options,
     )
@@ -43,7 +43,7 @@ def flat(plans: int = 2):
     return outputs, replace(
         outcomes,
         rewards=ones | {"score": score},
-        distance=torch.tensor([[0.0, 1.0]], dtype=torch.float64),
+        nearest=torch.tensor([0]),
         fail_mask=torch.tensor([0]),
         reference=outputs,
     )
@@ -103,7 +103,7 @@ def test_unknown_rewards_are_masked_not_zero():
     kept = replace(
         outcomes,
         rewards={n: v[rows] for n, v in outcomes.rewards.items()},
-        distance=outcomes.distance[rows],
+        nearest=outcomes.nearest[rows],
         driven=outcomes.driven[rows],
         fail_mask=outcomes.fail_mask[rows],
         behaviour=outcomes.behaviour[rows],

@@ -157,7 +157,7 @@ class TrajectoryScoringHead(BaseModule):
         if self.soft:
             each = soft_imitation(logits, distance, self.temperature)
         else:
-            each = hard_imitation(logits, distance, self.label_smoothing)
+            each = hard_imitation(logits, distance.argmin(-1), self.label_smoothing)
         counts = valid.sum(-1) >= self.min_valid
         with torch.no_grad():
             nearest = (logits.argmax(-1) == distance.argmin(-1)).float()

@@ -24,17 +24,15 @@ def trajectory_distance(vocabulary: Tensor, driven: Tensor, valid: Tensor, strid
     return (gap.norm(dim=-1) * valid[:, None, picked]).sum(-1)
 
 
-def hard_imitation(logits: Tensor, distance: Tensor, label_smoothing: float = 0.2) -> Tensor:
+def hard_imitation(logits: Tensor, nearest: Tensor, label_smoothing: float = 0.2) -> Tensor:
     """Return the cross-entropy (B,) of picking the nearest plan.
 
     Args:
         logits: (B, K).
-        distance: (B, K), see `trajectory_distance`.
+        nearest: (B,) plan of least distance, see `trajectory_distance`.
         label_smoothing: share of the target spread evenly over all plans.
     """
-    return functional.cross_entropy(
-        logits, distance.argmin(-1), reduction="none", label_smoothing=label_smoothing
-    )
+    return functional.cross_entropy(logits, nearest, reduction="none", label_smoothing=label_smoothing)
 
 
 def soft_target(distance: Tensor, temperature: float = 1.0) -> Tensor:

@@ -76,7 +76,7 @@ def collect(
             name: torch.from_numpy(np.stack([answer.rewards[name] for answer in answers]))
             for name in answers[0].rewards
         }
-        steps.append(Batch(bev, status, _outcomes(rewards, frozen, index).to(bev.device)))
+        steps.append(Batch(bev, status, _outcomes(rewards, frozen, index)).to(bev.device))
         observations = [answer.observation for answer in answers if answer.observation is not None]
     return _experience(joined(steps), student, len(scenarios))
 
@@ -93,7 +93,7 @@ def _outcomes(rewards: dict[str, Tensor], frozen: dict[str, Tensor], index: Tens
     count = len(index)
     return Outcomes(
         rewards=rewards,
-        distance=torch.zeros_like(rewards["score"]),
+        nearest=torch.zeros(count, dtype=torch.long),
         driven=torch.zeros(count, dtype=torch.bool),
         fail_mask=torch.full((count,), SYNTHETIC),
         reference=frozen,
@@ -125,7 +125,7 @@ def joined(batches: Sequence[Batch]) -> Batch:
         _cat([batch.status for batch in batches]),
         Outcomes(
             rewards=_cat([o.rewards for o in outcomes]),
-            distance=torch.cat([o.distance for o in outcomes]),
+            nearest=torch.cat([o.nearest for o in outcomes]),
             driven=torch.cat([o.driven for o in outcomes]),
             fail_mask=torch.cat([o.fail_mask for o in outcomes]),
             reference=_cat([o.reference for o in outcomes]),
@@ -135,20 +135,8 @@ def joined(batches: Sequence[Batch]) -> Batch:
 
 
 def taken(batch: Batch, rows: Tensor) -> Batch:
-    """Return some decisions of a batch."""
-    o, rows = batch.outcomes, rows.to(batch.bev.device)
-    return Batch(
-        batch.bev[rows],
-        {name: value[rows] for name, value in batch.status.items()},
-        Outcomes(
-            rewards={name: value[rows] for name, value in o.rewards.items()},
-            distance=o.distance[rows],
-            driven=o.driven[rows],
-            fail_mask=o.fail_mask[rows],
-            reference={name: value[rows] for name, value in o.reference.items()},
-            behaviour=o.behaviour[rows],
-        ),
-    )
+    """Return some decisions of a batch; the rows are on its device."""
+    return batch.mapped(lambda value: value[rows])
 
 
 def _cat(parts: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:

@@ -24,7 +24,7 @@ from algengine.post_training.feature_cache import planner_key
 from algengine.post_training.objective import ExpectationObjective
 from algengine.post_training.recipe import DataConfig
 from algengine.post_training.schedule import learning_rate
-from algengine.post_training.train import SUMMARY_NAME, update
+from algengine.post_training.train import SUMMARY_NAME, check_finite, numbers_of, update
 from algengine.post_training.training_state import STATE_NAME, load_state, open_work_dir, save_state
 from simengine.errors import ConfigError
 from simengine.files.atomic import write_atomically
@@ -156,22 +156,19 @@ def _learn(
         steps=config.rounds * config.passes * per_pass, lr=config.lr, warmup=config.warmup, clip=config.clip
     )
     training = PostTrainingConfig(DataConfig(), config.objective, config.adapters, schedule)
-    rows: list[dict[str, float]] = []
+    names, rows = ("loss", "kl", "entropy", "gradient"), []
     for turn in range(config.passes):
         order = torch.from_numpy(np.random.default_rng([config.seed, number, turn]).permutation(count))
-        for part, chosen in enumerate(order.split(size)):
+        for part, chosen in enumerate(order.to(experience.batch.bev.device).split(size)):
             step = (number * config.passes + turn) * per_pass + part
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(schedule, step, per_pass)
             values = update(student, taken(experience.batch, chosen), training, optimizer, learning)
-            rows.append({name: float(value) for name, value in values.items()})
-            if not math.isfinite(rows[-1]["loss"]):
-                raise ConfigError(
-                    f"the loss in round {number} is {rows[-1]['loss']}, expected a number: lower the learning rate"
-                )
-    return {
-        name: float(np.mean([row[name] for row in rows])) for name in ("loss", "kl", "entropy", "gradient")
-    }
+            rows.append(torch.stack([values[name] for name in names]))
+    means = torch.stack(rows).double().mean(0)
+    numbers = numbers_of(dict(zip(names, means, strict=True)), step)
+    check_finite(learning, step)
+    return numbers
 
 
 def _seed(seed: int, number: int) -> int:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -33,9 +34,14 @@ class Batch:
     outcomes: Outcomes
 
     def to(self, device: torch.device | str) -> Batch:
-        """Return the same on the device that computes, maps in float32."""
-        status = {name: value.to(device) for name, value in self.status.items()}
-        return Batch(self.bev.to(device).float(), status, self.outcomes.to(device))
+        """Return the same on the device that computes, maps in float32; of a pinned batch without waiting for it."""
+        moved = self.mapped(lambda value: value.to(device, non_blocking=True))
+        return replace(moved, bev=moved.bev.float())
+
+    def mapped(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        """Return the same with every tensor changed, see `Outcomes.mapped`."""
+        status = {name: change(value) for name, value in self.status.items()}
+        return Batch(change(self.bev), status, self.outcomes.mapped(change))
 
 
 class DecisionBatches:
@@ -48,6 +54,7 @@ class DecisionBatches:
         size: decisions per batch; fewer if there are fewer.
         seed: of the order.
         readers: threads that read ahead, one batch each; nothing depends on their number.
+        pinned: whether streamed batches lie in memory that a GPU copies from by itself.
     """
 
     def __init__(
@@ -58,10 +65,12 @@ class DecisionBatches:
         size: int,
         seed: int = 0,
         readers: int = 2,
+        pinned: bool = False,
     ) -> None:
         self.decisions, self._readers = tuple(decisions), readers
         self.size, self._seed = min(size, len(self.decisions)), seed
-        self._cache, self._vocabulary = cache, vocabulary
+        self._cache, self._pinned = cache, pinned
+        self._nearest, self._driven = self._imitable(vocabulary)
 
     @property
     def per_epoch(self) -> int:
@@ -78,11 +87,15 @@ class DecisionBatches:
         """Yield the batches of steps `first` to `last` - 1; the next ones are read while the present one is used."""
         steps = iter(range(first, last))
         with ThreadPoolExecutor(self._readers) as pool:
-            ahead = deque(pool.submit(self.load, self.rows(step)) for step in islice(steps, self._readers))
+            ahead = deque(pool.submit(self._ready, step) for step in islice(steps, self._readers))
             while ahead:
                 batch = ahead.popleft().result()
-                ahead.extend(pool.submit(self.load, self.rows(step)) for step in islice(steps, 1))
+                ahead.extend(pool.submit(self._ready, step) for step in islice(steps, 1))
                 yield batch
+
+    def _ready(self, step: int) -> Batch:
+        batch = self.load(self.rows(step))
+        return batch.mapped(Tensor.pin_memory) if self._pinned else batch
 
     def load(self, rows: Sequence[int] | np.ndarray) -> Batch:
         """Return the batch of some decisions."""
@@ -94,15 +107,34 @@ class DecisionBatches:
             return torch.from_numpy(np.stack([a[step] for a, step in zip(arrays, steps, strict=True)]))
 
         columns = [decision.columns() for decision in chosen]
-        valid = stack([f.driven_valid for f in features])
-        distance = trajectory_distance(self._vocabulary, stack([f.driven for f in features]), valid)
+        picked = torch.as_tensor(rows)
         outcomes = Outcomes(
             rewards={n: torch.from_numpy(np.stack([c[n] for c in columns])) for n in columns[0]},
-            distance=distance,
-            driven=valid.all(-1),
+            nearest=self._nearest[picked],
+            driven=self._driven[picked],
             fail_mask=torch.tensor([decision.fail_mask for decision in chosen]),
             reference={n: stack([f.reference[n] for f in features]) for n in features[0].reference},
             behaviour=torch.tensor([decision.driven for decision in chosen]),
         )
         status = {n: stack([f.status[n] for f in features]) for n in features[0].status}
         return Batch(stack([f.bev for f in features]), status, outcomes)
+
+    def _imitable(self, vocabulary: Tensor) -> tuple[Tensor, Tensor]:
+        """Return for every decision (N,) the plan nearest to the drive, and whether all of the drive was recorded.
+
+        Once, as every batch needs the same again and a large vocabulary has much to compare.
+        """
+        found: dict[Path, tuple[Tensor, Tensor]] = {}
+        for decision in self.decisions:
+            if decision.observations not in found:
+                features = self._cache.open(decision.observations)
+                driven, valid = (
+                    torch.from_numpy(np.array(a)) for a in (features.driven, features.driven_valid)
+                )
+                found[decision.observations] = (
+                    trajectory_distance(vocabulary, driven, valid).argmin(-1),
+                    valid.all(-1),
+                )
+        places = [(found[decision.observations], decision.step) for decision in self.decisions]
+        nearest, whole = (torch.stack([pair[part][step] for pair, step in places]) for part in (0, 1))
+        return nearest, whole

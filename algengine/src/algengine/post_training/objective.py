@@ -119,10 +119,9 @@ class ExpectationObjective:
     def _imitation(
         self, outputs: Mapping[str, Tensor], outcomes: Outcomes, reward: Tensor, known: Tensor
     ) -> Tensor:
-        nearest = outcomes.distance.argmin(-1, keepdim=True)
-        worth = reward.gather(1, nearest)[:, 0] > self.min_imitation_reward
+        worth = reward.gather(1, outcomes.nearest[:, None])[:, 0] > self.min_imitation_reward
         counts = worth & known & outcomes.driven & (outcomes.fail_mask == NORMAL)
-        each = hard_imitation(outputs[IMITATION], outcomes.distance, self.label_smoothing)
+        each = hard_imitation(outputs[IMITATION], outcomes.nearest, self.label_smoothing)
         return masked_mean(each, counts)
 
     def _distillation(self, outputs: Mapping[str, Tensor], outcomes: Outcomes) -> dict[str, Tensor]:
@@ -154,7 +153,7 @@ class ExpectationObjective:
 def driven_importance(
     log_policy: Tensor, log_behaviour: Tensor, behaviour: Tensor, most: float
 ) -> dict[str, Tensor]:
-    """Return how likely the driven plans still are, as a mean ratio to when they were driven; nothing if none is known.
+    """Return how likely the driven plans still are, as a mean ratio to when they were driven; NaN if none is known.
 
     The exact objective does not need it. It tells how old rollouts are: they show the states that the planner which
     drove them gets into, and when the ratio has fallen, it is time to drive again.
@@ -165,8 +164,6 @@ def driven_importance(
         behaviour: (B,) driven plans, -1 where unknown.
         most: clamp of the ratio.
     """
-    rows = behaviour >= 0
-    if not rows.any():
-        return {}
-    chosen = (x[rows].gather(1, behaviour[rows, None]) for x in (log_policy, log_behaviour))
-    return {"importance_driven": importance_weights(*chosen, most).mean()}
+    known, row = behaviour >= 0, behaviour.clamp(min=0)[:, None]
+    ratios = importance_weights(*(x.gather(1, row)[:, 0] for x in (log_policy, log_behaviour)), most)
+    return {"importance_driven": (ratios * known).sum() / known.sum()}

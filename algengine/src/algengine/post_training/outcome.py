@@ -5,9 +5,9 @@ B decisions, K plans.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
-import torch
 from torch import Tensor
 
 NORMAL, REAL_FAILURE, SYNTHETIC = 0, 1, -1
@@ -20,15 +20,15 @@ class Outcomes:
 
     Attributes:
         rewards: (B, K) float for each column of `simengine.rewards`; NaN where unknown.
-        distance: (B, K) distance of each plan from what was driven [m], see `trajectory_distance`.
-        driven: (B,) bool: whether the future was recorded, so that `distance` means something.
+        nearest: (B,) int: plan nearest to what was driven, see `trajectory_distance`.
+        driven: (B,) bool: whether the future was recorded, so that `nearest` means something.
         fail_mask: (B,) int: `NORMAL`, `REAL_FAILURE` or `SYNTHETIC`.
         reference: (B, K) logits of the frozen planner by output name, in evaluation mode.
         behaviour: (B,) plan that was driven in the rollout, -1 where a log or a driver without vocabulary drove.
     """
 
     rewards: dict[str, Tensor]
-    distance: Tensor
+    nearest: Tensor
     driven: Tensor
     fail_mask: Tensor
     reference: dict[str, Tensor]
@@ -38,13 +38,14 @@ class Outcomes:
         """Return (B,) bool: decisions of which every plan's reward is known."""
         return ~self.rewards[column].isnan().any(-1)
 
-    def to(self, device: torch.device | str) -> Outcomes:
-        """Return the same on another device."""
-        moved = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, dict):
-                moved[field.name] = {name: part.to(device) for name, part in value.items()}
-            else:
-                moved[field.name] = value.to(device)
-        return Outcomes(**moved)
+    def mapped(self, change: Callable[[Tensor], Tensor]) -> Outcomes:
+        """Return the same with every tensor changed, such as moved to a device or reduced to some decisions."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return Outcomes(
+            **{
+                name: {key: change(part) for key, part in value.items()}
+                if isinstance(value, dict)
+                else change(value)
+                for name, value in values.items()
+            }
+        )

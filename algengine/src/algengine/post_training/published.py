@@ -66,7 +66,7 @@ class PublishedObjective:
         known = torch.stack([outcomes.known(name) for name in (*SUB_SCORES, "score")]).all(0)
         if not known.any():
             return {"loss_imitation": 0.0 * outputs[IMITATION].sum(), "known": known.float().mean()}
-        outputs, outcomes = {n: v[known] for n, v in outputs.items()}, _select(outcomes, known)
+        outputs, outcomes = {n: v[known] for n, v in outputs.items()}, outcomes.mapped(lambda v: v[known])
         losses = {"loss_imitation": self._imitation(outputs, outcomes)}
         losses |= self._distillation(outputs, outcomes)
         if self.rl:
@@ -75,15 +75,15 @@ class PublishedObjective:
         return losses | {"known": known.float().mean()}
 
     def _imitation(self, outputs: Mapping[str, Tensor], outcomes: Outcomes) -> Tensor:
-        nearest = outcomes.distance.argmin(-1, keepdim=True)
+        nearest = outcomes.nearest[:, None]
         mask = outcomes.rewards["score"].gather(1, nearest)[:, 0] > self.min_imitation_score
         mask = mask & outcomes.driven & (outcomes.fail_mask != SYNTHETIC)
         if self.hard_case_no_imi:
             mask = mask & (outcomes.fail_mask == 0)
-        weight = torch.ones_like(outcomes.distance)
+        weight = torch.ones_like(outputs[IMITATION])
         if self.importance_sampling:
             weight = imitation_weights(outputs[IMITATION], outcomes.reference[IMITATION], outcomes.fail_mask)
-        each = hard_imitation(outputs[IMITATION], outcomes.distance, self.label_smoothing)
+        each = hard_imitation(outputs[IMITATION], outcomes.nearest, self.label_smoothing)
         return (weight.gather(1, nearest)[:, 0] * mask * each).mean()
 
     def _distillation(self, outputs: Mapping[str, Tensor], outcomes: Outcomes) -> dict[str, Tensor]:
@@ -149,14 +149,3 @@ def shaped_log_policy(outputs: Mapping[str, Tensor], ranking: Ranking = PUBLISHE
 
 def _bounded(ratio: Tensor, fail_mask: Tensor) -> Tensor:
     return torch.where(fail_mask[:, None] != 0, 1.0, ratio).clamp(_LEAST_IMPORTANCE, _MOST_IMPORTANCE)
-
-
-def _select(outcomes: Outcomes, rows: Tensor) -> Outcomes:
-    return Outcomes(
-        {n: v[rows] for n, v in outcomes.rewards.items()},
-        outcomes.distance[rows],
-        outcomes.driven[rows],
-        outcomes.fail_mask[rows],
-        {n: v[rows] for n, v in outcomes.reference.items()},
-        outcomes.behaviour[rows],
-    )

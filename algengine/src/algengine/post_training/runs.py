@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -34,12 +35,12 @@ class Decision:
     fail_mask: int = 0
     driven: int = -1
 
-    @property
+    @cached_property
     def observations(self) -> Path:
         """The observation log."""
         return self.run / "observations" / f"{self.token}.npz"
 
-    @property
+    @cached_property
     def rewards(self) -> Path:
         """The native file of rewards."""
         return self.run / "rewards" / f"{self.token}.npz"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,9 +92,10 @@ def post_train(
             group["lr"] = learning_rate(schedule, step, batches.per_epoch)
         values = update(student, batch.to(device), config, optimizer, list(learning.values()))
         if step % schedule.log_every == 0 or step == total - 1:
-            log.append({"step": step, "lr": optimizer.param_groups[0]["lr"], **_checked(values, step)})
+            log.append({"step": step, "lr": optimizer.param_groups[0]["lr"], **numbers_of(values, step)})
             progress("training", step + 1, total, log[-1])
         if (step + 1) % schedule.save_every == 0 or step == total - 1:
+            check_finite(learning.values(), step)
             save_state(state, step + 1, learning, optimizer, log, prepared.key)
     after = evaluate(student, batches, device)["policy"]
     return _finish(prepared, config, base, work_dir, {"before": before, "after": after, "log": log})
@@ -120,7 +122,8 @@ def prepare(
     student, model = make_student(base, config.model, seed)
     torch.manual_seed(seed)
     adapt(student, config.adapters)
-    batches = DecisionBatches(decisions, cache, base.state_dict["head.vocabulary"].float(), size, seed)
+    vocabulary, on_gpu = base.state_dict["head.vocabulary"].float(), torch.device(device).type == "cuda"
+    batches = DecisionBatches(decisions, cache, vocabulary, size, seed, pinned=on_gpu)
     chosen = [(cache.path(d.observations).stem, d.step, d.fail_mask) for d in decisions]
     facts = json.dumps([config.describe(), planner_key(frozen.cpu(), base.model), chosen], sort_keys=True)
     return Prepared(student.to(device), model, batches, hashlib.sha256(facts.encode()).hexdigest())
@@ -133,7 +136,10 @@ def update(
     optimizer: torch.optim.Optimizer,
     learning: list[nn.Parameter],
 ) -> dict[str, torch.Tensor]:
-    """Make one update and return losses and values; the batch is on the student's device."""
+    """Make one update and return losses and values; the batch is on the student's device, and so are they.
+
+    Nothing is asked of a GPU here, which therefore never waits for the next update to be prepared.
+    """
     with mixed_precision(config.schedule.autocast, batch.bev.device):
         outputs = student.head(batch.bev, batch.status)
     outputs = {name: value.float() for name, value in outputs.items()}
@@ -153,13 +159,29 @@ def mixed_precision(name: str, device: torch.device) -> AbstractContextManager:
     return nullcontext()
 
 
-def _checked(values: dict[str, torch.Tensor], step: int) -> dict[str, float]:
-    numbers = {name: float(value) for name, value in values.items()}
-    if not torch.isfinite(values["loss"]):
+def numbers_of(values: Mapping[str, torch.Tensor], step: int) -> dict[str, float]:
+    """Return losses and values as numbers, but for those that apply to no decision of the batch, which are NaN.
+
+    Raises:
+        ConfigError: the loss is no finite number.
+    """
+    # One copy, not one for each value.
+    numbers = dict(zip(values, torch.stack([v.double() for v in values.values()]).tolist(), strict=True))
+    if not math.isfinite(numbers["loss"]):
+        raise ConfigError(f"the loss at update {step} is {numbers['loss']}, expected a number: lower the lr")
+    return {name: number for name, number in numbers.items() if not math.isnan(number)}
+
+
+def check_finite(learning: Iterable[torch.Tensor], step: int) -> None:
+    """Make sure that a state is worth saving: losses are looked at now and then, and before an update only.
+
+    Raises:
+        ConfigError: a parameter is no finite number any more.
+    """
+    if not torch.stack([parameter.detach().isfinite().all() for parameter in learning]).all():
         raise ConfigError(
-            f"the loss at update {step} is {numbers['loss']}, expected a number: lower schedule.lr"
+            f"parameters after update {step} are no numbers any more, expected finite ones: lower the lr"
         )
-    return numbers
 
 
 def _finish(
