@@ -29,7 +29,7 @@ from algengine.post_training.config import PostTrainingConfig, ScheduleConfig
 from algengine.post_training.feature_cache import FORMAT, VERSION, FeatureCache
 from algengine.post_training.recipe import DataConfig
 from algengine.post_training.runs import Decision
-from algengine.post_training.train import update
+from algengine.post_training.train import numbers_of, update
 from simengine.files.arrays import write_arrays
 from simengine.files.atomic import write_atomically
 from simengine.rewards.columns import COLUMNS
@@ -120,7 +120,8 @@ def main() -> None:
         for token in tokens:
             write_log(run, token, cache, planner, vocabulary, arguments.dtype)
         decisions = [Decision(run, token, step, step) for token in tokens for step in range(DECISIONS)]
-        batches = DecisionBatches(decisions, cache, torch.from_numpy(plans), arguments.batch)
+        pinned = arguments.device == "cuda"
+        batches = DecisionBatches(decisions, cache, torch.from_numpy(plans), arguments.batch, pinned=pinned)
         adapt(planner, AdapterConfig())
         only_adapters_in_training(planner.to(arguments.device))
         config = PostTrainingConfig(DataConfig(), schedule=ScheduleConfig(autocast=arguments.autocast))
@@ -133,8 +134,11 @@ def main() -> None:
         source, reading = stream(), stream()
 
         def train() -> int:
-            values = update(planner, next(source).to(arguments.device), config, optimizer, learning)
-            return batches.size if float(values["loss"]) == float(values["loss"]) else 0
+            # As in training, losses are looked at now and then.
+            for _ in range(config.schedule.log_every):
+                values = update(planner, next(source).to(arguments.device), config, optimizer, learning)
+            numbers_of(values, 0)
+            return batches.size * config.schedule.log_every
 
         def read() -> int:
             next(reading)
