@@ -1,7 +1,7 @@
-# UniAD's perception stage at reduced size: 8 cameras of 320 x 180, 0.8 m cells, 100 queries.
+# UniAD's perception stage at reduced size: 8 cameras of 320 x 180, 100 queries; backbone, neck and encoder as in vadv2_demo.
 x_range = (-12.8, 57.6)
 y_range = (-25.6, 25.6)
-cell = 0.8
+cell = 1.6
 dims = 64
 layers = ('drivable', 'centerline', 'crosswalk', 'red_light', 'vehicle', 'person', 'obstacle', 'vehicle_1s', 'vehicle_2s')
 
@@ -13,13 +13,13 @@ model = dict(
     backbone=dict(
         type='mmdet.ResNet',
         depth=18,
-        base_channels=32,
-        stem_channels=32,
+        base_channels=16,
+        stem_channels=16,
         out_indices=(1, 2, 3),
         norm_cfg=dict(type='BN', requires_grad=True),
         norm_eval=False,
         style='pytorch'),
-    neck=dict(type='mmdet.FPN', in_channels=[64, 128, 256], out_channels=dims, num_outs=3),
+    neck=dict(type='mmdet.FPN', in_channels=[32, 64, 128], out_channels=dims, num_outs=3),
     bev_encoder=dict(
         type='BEVEncoder',
         dims=dims,
@@ -61,11 +61,11 @@ model = dict(
         things_blocks=2,
         stuff_blocks=2,
         dropout=0.1,
-        upsample=1),
+        upsample=2),
     bev_head=dict(
         type='BEVSegmentationHead',
         dims=dims,
         layers=layers,
         positive_weight=(1.0, 3.0, 3.0, 10.0, 6.0, 10.0, 10.0, 6.0, 6.0),
         loss_weight=2.0,
-        upsample=1))
+        upsample=2))

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.mm
 def config(tmp_path):
     folder = write_perception_recordings(tmp_path / "run", 3)
     config = load_config("uniad_demo")
-    config.model = tiny_uniad_config()
+    config.model, config.load_from = tiny_uniad_config(), None
     for loader, length in ((config.train_dataloader, 2), (config.val_dataloader, 4)):
         loader.dataset = {
             "type": "RecordingDataset",
