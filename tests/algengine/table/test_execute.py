@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from algengine.table.budget import Budget
 from algengine.table.code import code_digest, code_folders, warning
 from algengine.table.execute import is_done, run_stages
 from algengine.table.stage import OUT, Stage
@@ -20,12 +21,9 @@ from simengine.errors import ConfigError, SimEngineError
 class Script(Stage):
     """A stage whose first word is a Python program."""
 
-    def command(self):
-        return [
-            sys.executable,
-            "-c",
-            *(w.replace(OUT, str(self.folder)) for w in self.words + self.carried_out),
-        ]
+    def command(self, share=1):
+        words = (w.replace(OUT, str(self.folder)) for w in self.words + self.carried_out)
+        return [sys.executable, "-c", *words, *([str(share)] if self.spread else [])]
 
 
 _COUNT = """
@@ -55,24 +53,24 @@ def ran(root: Path) -> list[str]:
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_runs_each_stage_once_after_those_it_needs(tmp_path, jobs):
     stages = diamond()
-    run_stages(stages, tmp_path, jobs)
+    run_stages(stages, tmp_path, Budget(jobs, jobs))
     assert (tmp_path / stages[-1].folder / "n").read_text() == "5"
     order = ran(tmp_path)
     assert sorted(order) == ["first", "last", "left", "right"]
     assert order[0] == "first"
     assert order[-1] == "last"
     told = []
-    run_stages(stages, tmp_path, jobs, progress=lambda stage, what: told.append(what))
+    run_stages(stages, tmp_path, Budget(jobs, jobs), progress=lambda stage, what: told.append(what))
     assert ran(tmp_path) == order
     assert told == ["kept"] * 4
 
 
 def test_a_stage_without_its_marker_runs_again_and_no_other(tmp_path):
     stages = diamond()
-    run_stages(stages, tmp_path)
+    run_stages(stages, tmp_path, Budget())
     (tmp_path / stages[1].marker).unlink()
     assert not is_done(stages[1], tmp_path)
-    run_stages(stages, tmp_path)
+    run_stages(stages, tmp_path, Budget())
     assert ran(tmp_path)[4:] == ["left"]
 
 
@@ -86,10 +84,23 @@ def test_what_decides_the_result_names_the_folder():
     assert right.key != left.key
 
 
+_TELL = """
+import os, sys
+with open("told", "a") as file: file.write(f"{sys.argv[1]} {os.environ['OMP_NUM_THREADS']}\\n")
+"""
+
+
+def test_a_stage_is_told_how_many_cores_it_may_use(tmp_path):
+    alone = Script("alone", (_TELL,), spread="--workers")
+    whole = Script("whole", (_TELL, "cannot tell"), (alone,))
+    run_stages([alone, whole], tmp_path, Budget(jobs=2, cores=6))
+    assert (tmp_path / "told").read_text().splitlines() == ["6 1", "cannot tell 3"]
+
+
 def test_a_stage_that_fails_says_its_last_lines_and_is_not_done(tmp_path):
     bad = Script("bad", ("print('one reason'); raise SystemExit(3)",))
     with pytest.raises(SimEngineError, match="exit code 3(.|\n)*one reason"):
-        run_stages([bad], tmp_path)
+        run_stages([bad], tmp_path, Budget())
     assert not is_done(bad, tmp_path)
 
 
@@ -98,7 +109,7 @@ def test_the_others_are_stopped_when_one_fails(tmp_path):
     until = "while not (os.path.exists('pid') and open('pid').read()): time.sleep(0.01)"
     wait = f"import os, time\n{until}\nraise SystemExit(1)"
     with pytest.raises(SimEngineError):
-        run_stages([slow, Script("bad", (wait,))], tmp_path, jobs=2)
+        run_stages([slow, Script("bad", (wait,))], tmp_path, Budget(2, 2))
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
 
@@ -106,17 +117,18 @@ def test_the_others_are_stopped_when_one_fails(tmp_path):
 def test_two_tables_do_not_share_a_folder(tmp_path):
     nested = f"""
 from pathlib import Path
+from algengine.table.budget import Budget
 from algengine.table.execute import run_stages
-run_stages([], Path({str(tmp_path)!r}))
+run_stages([], Path({str(tmp_path)!r}), Budget())
 """
     with pytest.raises(SimEngineError, match="another process") as caught:
-        run_stages([Script("nested", (nested,))], tmp_path)
+        run_stages([Script("nested", (nested,))], tmp_path, Budget())
     assert not isinstance(caught.value, ConfigError)
 
 
 def test_finished_stages_of_other_code_are_kept_and_told_of_in_one_line(tmp_path):
     stages = diamond()
-    run_stages(stages, tmp_path)
+    run_stages(stages, tmp_path, Budget())
     assert warning(stages, tmp_path, code_digest()) == ""
     assert "4 of 4 finished stages" in warning(stages, tmp_path, "other")
     marker = tmp_path / stages[1].marker
@@ -157,8 +169,9 @@ from pathlib import Path
 sys.path.insert(0, {tests!r})
 sys.path.insert(0, {here!r})
 from test_execute import diamond
+from algengine.table.budget import Budget
 from algengine.table.execute import run_stages
-run_stages(diamond(), Path({root!r}), 2)
+run_stages(diamond(), Path({root!r}), Budget(2, 2))
 """
 
 

@@ -75,6 +75,16 @@ def test_an_option_changes_the_stages_that_depend_on_it(options):
     assert {"base", "rollout", "open_loop"} <= changed(before, labels(options))
 
 
+def test_words_say_how_many_cores_there_are(options):
+    stages = {stage.name: stage for stage in make_plan(replace(options, rows=("on_policy",))).stages}
+    assert stages["common_train"].command(3)[-2:] == ["--workers", "3"]
+    assert stages["common_train"].command(1)[-2:] == ["--workers", "1"]
+    assert stages["on_policy_seed0"].command(3)[-2:] == ["--threads", "3"]
+    assert stages["log_test"].command(3)[-2:] == ["worker=processes", "num_workers=3"]
+    assert "worker=processes" not in stages["log_test"].command(1)
+    assert stages["failures"].command(3) == stages["failures"].command(1)
+
+
 def test_rows_that_need_no_rollouts_make_none(options):
     names = set(labels(replace(options, rows=("rare_log",))))
     assert "features_rollout" not in names

@@ -9,7 +9,7 @@ from pathlib import Path
 
 EXAMPLE = """examples:
   algengine table --jobs 2                        # the shipped planner on the built-in world
-  algengine table --scenarios 144 --test-scenarios 144 --jobs 4 --workers 4 --backend auto
+  algengine table --scenarios 144 --test-scenarios 144 --jobs 4 --workers 16 --backend auto
   algengine table --rows rare_log,rare_rollout --seeds 1 --plan
 """
 RESUME = "run it again to resume"
@@ -70,11 +70,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("NR", "R"),
         help="traffic of the tests: NR replays logs, R reacts (default: NR)",
     )
-    add("--workers", type=int, default=1, help="processes of one simulation (default: 1)")
+    cores = os.cpu_count() or 1
+    add(
+        "--workers",
+        type=int,
+        default=cores,
+        help="processes that all stages share: more for each where few can run (default: cores)",
+    )
     add(
         "--jobs",
         type=int,
-        default=max(1, (os.cpu_count() or 1) // 2),
+        default=max(1, cores // 2),
         help="stages at a time (default: half the cores)",
     )
     add("--device", default="auto", help="auto (default), cpu or cuda")

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from algengine.table.budget import Budget
 from algengine.table.code import code_digest
 from algengine.table.stage import Stage
 from simengine.errors import ConfigError, SimEngineError
@@ -35,11 +36,13 @@ class _Running:
 
     Attributes:
         process: the command.
+        share: cores that it may use.
         begun: when [s].
         code: digest of the code it began with.
     """
 
     process: subprocess.Popen
+    share: int
     begun: float
     code: str
 
@@ -51,7 +54,7 @@ Progress = Callable[[Stage, str], None]
 def run_stages(
     stages: Sequence[Stage],
     root: Path,
-    jobs: int = 1,
+    budget: Budget,
     environment: Mapping[str, str] | None = None,
     progress: Progress = lambda *_: None,
 ) -> None:
@@ -60,7 +63,7 @@ def run_stages(
     Args:
         stages: each after those it needs.
         root: the table's folder; commands run in it.
-        jobs: commands at a time.
+        budget: commands at a time, and the cores that they share.
         environment: variables to set besides those of this process.
         progress: see `Progress`.
 
@@ -80,11 +83,12 @@ def run_stages(
         running: dict[Stage, _Running] = {}
         try:
             while waiting or running:
-                for stage in [s for s in waiting if all((root / n.marker).is_file() for n in s.needs)]:
-                    if len(running) < jobs:
-                        waiting.remove(stage)
-                        running[stage] = _start(stage, root, environment or {})
-                        progress(stage, "begun")
+                ready = [s for s in waiting if all((root / n.marker).is_file() for n in s.needs)]
+                for stage, share in budget.shares(ready, waiting, [one.share for one in running.values()]):
+                    waiting.remove(stage)
+                    threads = {"OMP_NUM_THREADS": str(budget.threads(stage))}
+                    running[stage] = _start(stage, root, share, {**(environment or {}), **threads})
+                    progress(stage, "begun")
                 _collect(running, root, progress)
                 time.sleep(_POLL)
         finally:
@@ -114,11 +118,11 @@ def _collect(running: dict[Stage, _Running], root: Path, progress: Progress) -> 
         progress(stage, "done")
 
 
-def _start(stage: Stage, root: Path, environment: Mapping[str, str]) -> _Running:
+def _start(stage: Stage, root: Path, share: int, environment: Mapping[str, str]) -> _Running:
     code = code_digest()
     with (root / stage.log).open("wb") as log:
         process = subprocess.Popen(
-            stage.command(),
+            stage.command(share),
             cwd=root,
             env={**os.environ, **environment},
             stdin=subprocess.DEVNULL,
@@ -126,7 +130,7 @@ def _start(stage: Stage, root: Path, environment: Mapping[str, str]) -> _Running
             stderr=subprocess.STDOUT,
             preexec_fn=_dies_with_parent(),  # noqa: PLW1509, this process has one thread
         )
-    return _Running(process, time.monotonic(), code)
+    return _Running(process, share, time.monotonic(), code)
 
 
 def _dies_with_parent() -> Callable[[], None] | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from algengine.evaluation.compare import FEW
 from algengine.evaluation.score_table import ScoreTable, read_score_table
+from algengine.table.budget import Budget
 from algengine.table.cards import write_cards
 from algengine.table.execute import run_stages
 from algengine.table.options import TableOptions
@@ -31,12 +31,11 @@ def make_table(
     """
     root.mkdir(parents=True, exist_ok=True)
     plan = make_plan(options)
-    # Libraries that take all cores in every process, and wait busily, only slow each other down.
-    cores = max(1, (os.cpu_count() or 1) // (options.workers * options.jobs))
-    environment = {"OMP_NUM_THREADS": str(cores), "OMP_WAIT_POLICY": "PASSIVE"}
+    # Threads that wait busily only slow each other down.
+    environment = {"OMP_WAIT_POLICY": "PASSIVE"}
     if options.device == "cpu":
         environment["CUDA_VISIBLE_DEVICES"] = ""
-    run_stages(plan.stages, root, options.jobs, environment, progress)
+    run_stages(plan.stages, root, Budget(options.jobs, options.workers), environment, progress)
     return write_table(plan, options, root)
 
 

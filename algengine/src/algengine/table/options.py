@@ -27,7 +27,7 @@ class TableOptions:
         image_size: width and height of the cameras [px].
         backend: what draws them: cpu, gsplat or auto.
         traffic: NR or R, of the tests.
-        workers: processes of one simulation.
+        workers: processes that all stages share, see `Budget`.
         jobs: stages at a time.
         device: auto, cpu or cuda.
     """

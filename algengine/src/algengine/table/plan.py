@@ -67,18 +67,18 @@ class _Plan:
             f"render.height_px={options.image_size[1]}",
             f"render.backend={options.backend}",
         )
-        self._hands = ("worker=processes", f"num_workers={options.workers}") if options.workers > 1 else ()
 
-    def add(self, name: str, *words: str, needs: tuple[Stage, ...] = (), **more: tuple[str, ...]) -> Stage:
+    def add(
+        self, name: str, *words: str, needs: tuple[Stage, ...] = (), **more: str | tuple[str, ...]
+    ) -> Stage:
         stage = Stage(name, words, needs, **more)
         self.stages.append(stage)
         return stage
 
     def scenarios(self, name: str, splits: tuple[str, ...], count: int) -> Stage:
         """Generate built-in splits and join them."""
-        workers = ("--workers", str(self.options.workers))
         parts = tuple(
-            self.add(s, "simengine", "generate", s, OUT, "--num-scenarios", str(count), carried_out=workers)
+            self.add(s, "simengine", "generate", s, OUT, "--num-scenarios", str(count), spread="--workers")
             for s in splits
         )
         folders = [part.folder.as_posix() for part in parts]
@@ -97,7 +97,7 @@ class _Plan:
             name,
             *("simengine", "run", "--config-name", preset, *given, "keep_going=true", *self.drawn, *words),
             needs=(split, *needs),
-            carried_out=self._hands,
+            spread="num_workers",
         )
 
     def rollout(
@@ -224,7 +224,8 @@ def _train_on_policy(plan: _Plan, seed: int, base: Stage, train: Stage, failures
         *(word for name, value in numbers.items() for word in (f"--{name}", str(value))),
         *(f"split={train.label}", "scenario_root=stages", *plan.drawn),
         needs=(base, train, failures),
-        carried_out=("--threads", str(options.workers), "--device", options.device),
+        carried_out=("--device", options.device),
+        spread="--threads",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +33,7 @@ class Stage:
         needs: stages that have to be done before.
         carried_out: further words, about how and not what.
         inputs: hashes of files from elsewhere that it reads.
+        spread: option (`--workers`) or key (`num_workers`) that says how many cores it may use; "" if it cannot tell.
     """
 
     name: str
@@ -39,12 +41,23 @@ class Stage:
     needs: tuple[Stage, ...] = ()
     carried_out: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
+    spread: str = ""
 
     @cached_property
     def key(self) -> str:
         """Hex SHA-256 of everything that decides the result."""
         facts = [self.name, self.words, self.inputs, [stage.key for stage in self.needs]]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+    @cached_property
+    def ancestors(self) -> frozenset[str]:
+        """Keys of all stages that come before it."""
+        return frozenset(self._ancestors())
+
+    def _ancestors(self) -> Iterator[str]:
+        for stage in self.needs:
+            yield stage.key
+            yield from stage.ancestors
 
     @property
     def label(self) -> str:
@@ -66,7 +79,14 @@ class Stage:
         """What it printed, likewise."""
         return Path("logs") / f"{self.label}.log"
 
-    def command(self) -> list[str]:
-        """Return the words of the process."""
-        program, *rest = (word.replace(OUT, self.folder.as_posix()) for word in self.words + self.carried_out)
+    def command(self, share: int = 1) -> list[str]:
+        """Return the words of the process, which may use `share` cores."""
+        words = self.words + self.carried_out + self._told(share)
+        program, *rest = (word.replace(OUT, self.folder.as_posix()) for word in words)
         return [sys.executable, "-m", _MODULES[program], *rest]
+
+    def _told(self, share: int) -> tuple[str, ...]:
+        if self.spread.startswith("--"):
+            return self.spread, str(share)
+        # One process beside the one that only waits for it would be one too many.
+        return ("worker=processes", f"{self.spread}={share}") if self.spread and share > 1 else ()
