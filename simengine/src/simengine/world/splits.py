@@ -49,7 +49,8 @@ def builtin_handles(split: str, num_scenarios: int | None = None) -> list[Builti
     if count < 1 or (count > definition.size and not definition.open_ended):
         expected = "at least 1" if definition.open_ended else f"1 to {definition.size}"
         raise ConfigError(
-            f"{count} scenarios of built-in split {split} are asked for, expected {expected}: change the number of scenarios"
+            f"{count} scenarios of built-in split {split} are asked for, expected {expected}: change the number of "
+            "scenarios"
         )
     return [BuiltinHandle(split, index) for index in range(count)]
 
