@@ -76,14 +76,14 @@ def run_stages(
     with _sole_owner(root):
         waiting = []
         for stage in stages:
-            if (root / stage.marker).is_file():
+            if is_done(stage, root):
                 progress(stage, "kept")
             else:
                 waiting.append(stage)
         running: dict[Stage, _Running] = {}
         try:
             while waiting or running:
-                ready = [s for s in waiting if all((root / n.marker).is_file() for n in s.needs)]
+                ready = [s for s in waiting if all(is_done(needed, root) for needed in s.needs)]
                 for stage, share in budget.shares(ready, waiting, [one.share for one in running.values()]):
                     waiting.remove(stage)
                     threads = {"OMP_NUM_THREADS": str(budget.threads(stage))}

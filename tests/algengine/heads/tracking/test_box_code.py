@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from algengine.heads.tracking.box_code import BoxCode, inverse_sigmoid
+from algengine.heads.tracking.box_code import BoxCode
+from algengine.models.layers.inverse_sigmoid import inverse_sigmoid
 
 pytestmark = pytest.mark.mm
 

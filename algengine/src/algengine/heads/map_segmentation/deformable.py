@@ -5,10 +5,10 @@ B batch, Q queries, M heads, P points, C channels.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from algengine.models.layers.deformable import deformable_sample, init_directional_offsets
+from algengine.models.layers.deformable_triton import level_sizes
 
 
 class DeformableAttention(nn.Module):
@@ -60,10 +60,5 @@ class DeformableAttention(nn.Module):
     def _scale(self, reference: Tensor, size: tuple[int, int]) -> Tensor:
         """Return what an offset of one is as a fraction of the map: a cell, or a share of half a box."""
         if reference.shape[-1] == 2:
-            return 1.0 / reference.new_tensor([size[1], size[0]])
+            return 1.0 / level_sizes((size,), reference.device).to(reference.dtype)
         return reference[..., None, None, None, 2:] * (0.5 / self.points)
-
-
-def inverse_sigmoid(x: Tensor, eps: float = 1e-5) -> Tensor:
-    """Return the logit of fractions, which are first moved at least `eps` away from 0 and 1."""
-    return torch.logit(x, eps=eps)

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from algengine.heads.map_segmentation.cells import cell_centers, sine_code
-from algengine.heads.map_segmentation.deformable import DeformableAttention, inverse_sigmoid
+from algengine.heads.map_segmentation.deformable import DeformableAttention
 from algengine.models.layers.feed_forward import FeedForward
+from algengine.models.layers.inverse_sigmoid import inverse_sigmoid
 
 
 class EncoderLayer(nn.Module):

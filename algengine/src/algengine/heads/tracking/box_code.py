@@ -12,11 +12,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from algengine.models.layers.inverse_sigmoid import inverse_sigmoid
+
 CODE_SIZE = 10
 PLACE = (0, 1, 4)
 """Columns of a code that hold x, y, z."""
 
-_EDGE = 1e-5
+_LEAST_SIZE = 1e-5
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class BoxCode:
     def encode(self, boxes: Tensor) -> Tensor:
         """Return codes (..., 10) of boxes (..., 9) with positive sizes."""
         x, y, z, length, width, height, yaw, vx, vy = boxes.unbind(-1)
-        sizes = [size.clamp(min=_EDGE).log() for size in (length, width, height)]
+        sizes = [size.clamp(min=_LEAST_SIZE).log() for size in (length, width, height)]
         return torch.stack([x, y, sizes[0], sizes[1], z, sizes[2], yaw.sin(), yaw.cos(), vx, vy], dim=-1)
 
     def decode(self, code: Tensor) -> Tensor:
@@ -70,9 +72,3 @@ class BoxCode:
         """Return references (..., 3) of places (..., 3) [m], moved onto the border if they are outside."""
         low, high = place.new_tensor(self.low), place.new_tensor(self.high)
         return ((place - low) / (high - low)).clamp(0.0, 1.0)
-
-
-def inverse_sigmoid(fraction: Tensor) -> Tensor:
-    """Return the logits of fractions, finite also at 0 and 1."""
-    inside = fraction.clamp(0.0, 1.0)
-    return (inside.clamp(min=_EDGE) / (1.0 - inside).clamp(min=_EDGE)).log()

@@ -15,6 +15,7 @@ from algengine.heads.tracking.branches import box_branch, class_branch
 from algengine.heads.tracking.queries import Queries
 from algengine.models.bev.grid import BEVGrid
 from algengine.models.layers.deformable import deformable_sample, init_directional_offsets
+from algengine.models.layers.deformable_triton import level_sizes
 from algengine.models.layers.feed_forward import FeedForward
 from algengine.structures.objects import OBJECT_CLASSES, TRACK_STEPS
 
@@ -78,7 +79,7 @@ class MapAttention(nn.Module):
         """
         shape = (*query.shape[:2], self.heads, 1, self.points)
         control = query + position
-        sizes = place.new_tensor([self.grid.cols, self.grid.rows])
+        sizes = level_sizes(((self.grid.rows, self.grid.cols),), place.device).to(place.dtype)
         places = place[:, :, None, None, None] + self.offsets(control).reshape(*shape, 2) / sizes
         weights = self.weights(control).reshape(shape).softmax(-1)
         read = deformable_sample([self.value(bev)], places, weights, self.deformable)
