@@ -15,5 +15,6 @@ ema_momentum = 0.0
 gradient_checkpointing = False
 find_unused_parameters = False
 compile_parts = ()
+map_cache = dict(root='', variants=2, dtype='float16')
 load_from = None
 resume = False

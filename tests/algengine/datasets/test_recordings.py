@@ -5,8 +5,8 @@ import torch
 from alg_factories import make_log, make_states, write_recordings
 from algengine.datasets.collate import planning_collate
 from algengine.datasets.frames import camera_inputs, future_in_ego
-from algengine.datasets.perturb import displaced_future
-from algengine.datasets.recordings import RecordingDataset, displaced_motion, in_validation
+from algengine.datasets.perturb import displaced_future, displaced_motion
+from algengine.datasets.recordings import RecordingDataset, in_validation
 from algengine.errors import RecordingError
 from simengine.geometry.se2 import to_local, to_parent
 from simengine.render.rig import nuplan_rig

@@ -8,13 +8,11 @@ from algengine.datasets.map_labels import CONTOUR, CROSSING, DIVIDER, MapElement
 from algengine.evaluation.map_segmentation import MapIoUMetric
 from algengine.heads import PansegformerHead
 from algengine.heads.map_segmentation.cells import SubCells, box_sine_code, cell_centers, sine_code
-from algengine.heads.map_segmentation.deformable import DeformableAttention
 from algengine.heads.map_segmentation.fusion import fuse, mask_confidence
 from algengine.heads.map_segmentation.mask_decoder import MaskAttention
 from algengine.registry import MODELS
 from algengine.structures.map_truth import MapTruth
 from map_factories import make_marked_road
-from oracles.deformable import bilinear
 from simengine.errors import ConfigError
 
 pytestmark = pytest.mark.mm
@@ -57,36 +55,6 @@ def make_samples(*poses: tuple[float, float, float]) -> list[MapTruth]:
 
 SEEN = ((0.0, -2.1, 0.0), (10.3, 1.0, 0.3))
 NOWHERE = (0.0, 500.0, 0.0)
-
-
-def test_deformable_attention_equals_the_loops():
-    torch.manual_seed(0)
-    heads, points, dims, size = 2, 3, 4, (3, 5)
-    layer = DeformableAttention(dims, heads, points, 0.0, "torch").eval()
-    torch.nn.init.normal_(layer.sampling_offsets.weight)
-    torch.nn.init.normal_(layer.attention_weights.weight)
-    query, position, memory = torch.randn(1, 4, dims), torch.randn(4, dims), torch.randn(1, 15, dims)
-    boxes = torch.rand(1, 4, 4)
-    for reference in (boxes[..., :2], boxes):
-        with torch.no_grad():
-            found = layer(query, position, reference, memory, size)[0]
-            value = layer.value_proj(memory)[0].T.reshape(heads, dims // heads, *size)
-            for q in range(4):
-                asked = query[0, q] + position[q]
-                offsets = layer.sampling_offsets(asked).reshape(heads, points, 2)
-                weights = layer.attention_weights(asked).reshape(heads, points).softmax(-1)
-                read = torch.zeros(heads, dims // heads)
-                for m in range(heads):
-                    for p in range(points):
-                        x, y, w, h = boxes[0, q].tolist()
-                        dx, dy = offsets[m, p].tolist()
-                        if reference.shape[-1] == 4:
-                            x, y = x + dx / points * w / 2, y + dy / points * h / 2
-                        else:
-                            x, y = x + dx / size[1], y + dy / size[0]
-                        read[m] += weights[m, p] * bilinear(value[m], x, y)
-                expected = query[0, q] + layer.output_proj(read.flatten())
-                assert torch.allclose(found[q], expected, atol=1e-5)
 
 
 def test_masks_equal_the_loops():

@@ -60,7 +60,7 @@ def test_labels_are_those_of_the_last_frame(tmp_path, monkeypatch):
         assert np.array_equal(sample.gt_map_drivable.numpy(), expected.drivable)
     # A frame 3.2 m to the left has everything two cells further right; what comes into sight there is unknown.
     there = dataset[0]["data_samples"].gt_map_drivable
-    monkeypatch.setattr(dataset, "_draw_shift", lambda *_: np.array([0.0, 3.2, 0.0]))
+    monkeypatch.setattr(dataset, "_draw_shift", lambda *_: (np.array([0.0, 3.2, 0.0]), 0))
     moved = dataset[0]["data_samples"].gt_map_drivable
     assert torch.equal(moved[:-2], there[2:]) and there.any() and not moved[-2:].any()
 

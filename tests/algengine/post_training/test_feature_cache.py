@@ -5,9 +5,9 @@ import torch
 from alg_factories import CAMERAS, make_log, make_observation
 from algengine.datasets.frames import decode_jpeg
 from algengine.errors import RecordingError
+from algengine.planners.encode_log import encode_log
 from algengine.post_training.adapt import AdapterConfig, adapt
 from algengine.post_training.batches import DecisionBatches
-from algengine.post_training.encode import encode_log
 from algengine.post_training.feature_cache import FeatureCache, planner_key
 from algengine.post_training.objective import ExpectationObjective
 from algengine.post_training.recipe import DataConfig, select_decisions

@@ -65,7 +65,7 @@ RULES: tuple[tuple[str, str, str], ...] = (
         r"track_head.decoder.layers.\1.map.weights.\2",
         "",
     ),
-    (_OBJECTS + r"attentions\.1\.value_proj" + _END, r"track_head.decoder.layers.\1.map.value.\2", "conv"),
+    (_OBJECTS + r"attentions\.1\.value_proj" + _END, r"track_head.decoder.layers.\1.map.value.\2", ""),
     (_OBJECTS + r"attentions\.1\.output_proj" + _END, r"track_head.decoder.layers.\1.map.output.\2", ""),
     (
         _OBJECTS + r"ffns\.0\.layers\.0\.0" + _END,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from simengine.progress import progress_bar
 
 if TYPE_CHECKING:
     from algengine.score_cache.job import CacheJob
@@ -77,7 +77,7 @@ def _import(path: Path, job: CacheJob) -> None:
     from simengine.rewards.cache_pickle import import_cache
 
     index = open_index(job.directory, job.vocabulary, job.mode)
-    with _bar("importing", None) as step:
+    with progress_bar("importing", None) as step:
         keys = import_cache(path, job.directory, job.vocabulary, job.mode, lambda token: step())
     save_index(job.directory, index.with_keys(keys, imported=True))
     print(f"{len(keys)} tokens imported from {path}")
@@ -88,7 +88,7 @@ def _compute(split: Path, job: CacheJob, workers: int, use_ray: bool) -> bool:
     from simengine.scenario.splits import load_index
 
     handles = load_index(split).handles()
-    with _bar("scoring", len(handles)) as step:
+    with progress_bar("scoring", len(handles)) as step:
         report = build_cache(handles, job, workers, use_ray, lambda result: step())
     for token, error in report.failed:
         print(f"failed {token}: {error}")
@@ -104,7 +104,7 @@ def _verify(directory: Path) -> bool:
     from simengine.rewards.score_cache import ScoreCache
 
     cache, broken = ScoreCache(directory), 0
-    with _bar("verifying", len(cache)) as step:
+    with progress_bar("verifying", len(cache)) as step:
         for token, error in cache.verify():
             step()
             if error:
@@ -124,16 +124,3 @@ def _export(path: Path, directory: Path, split: str) -> None:
     wanted = list(cache) if split == NO_SPLIT else [handle.token for handle in load_index(Path(split))]
     there = [token for token in wanted if token in cache]
     print(f"{export_cache(cache, path, there)} of {len(wanted)} tokens exported to {path}")
-
-
-@contextmanager
-def _bar(what: str, total: int | None) -> Iterator[Callable[[], None]]:
-    """Give a function to call after each token; it moves a progress bar on a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda: progress.advance(task)

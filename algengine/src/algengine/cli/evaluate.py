@@ -191,10 +191,10 @@ def _meeting() -> Callable[[], None]:
 def _bar(total: int, shown: bool) -> Iterator[Callable[[str, str], None]]:
     """Give a function to call after each stage of a token; it moves progress bars on a terminal."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from simengine.progress import make_progress
 
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not (shown and console.is_terminal)) as progress:
+    with make_progress(console, hidden=not (shown and console.is_terminal)) as progress:
         tasks = {stage: progress.add_task(stage, total=total) for stage in ("predict", "score")}
         yield lambda stage, token: progress.advance(tasks[stage])

@@ -30,11 +30,10 @@ def execute(arguments: argparse.Namespace) -> int:
     """Draw all labels, with a progress bar."""
     from concurrent.futures import ProcessPoolExecutor
 
-    from rich.progress import track
-
     from algengine.datasets.bev_labels import LabelGrid
     from algengine.datasets.draw import draw_recording, recorded_tokens
     from simengine.errors import ConfigError
+    from simengine.progress import progress_bar
     from simengine.scenario.splits import load_index
 
     if arguments.workers < 1:
@@ -46,7 +45,8 @@ def execute(arguments: argparse.Namespace) -> int:
     jobs = [(arguments.recordings, handles[token], grid) for token in tokens]
     with ProcessPoolExecutor(arguments.workers) as pool:
         done = pool.map(draw_recording, *zip(*jobs, strict=True)) if jobs else ()
-        for _ in track(done, description="labels", total=len(jobs)):
-            pass
+        with progress_bar("labels", len(jobs)) as step:
+            for _ in done:
+                step()
     print(f"{len(jobs)} label files in {arguments.recordings / 'labels'}, those of maps beside it")
     return 0

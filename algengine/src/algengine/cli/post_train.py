@@ -92,12 +92,13 @@ class _Bar:
 
     def __enter__(self) -> _Bar:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import TextColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        from simengine.progress import make_progress
+
         console = Console(stderr=True)
         self._plain = not console.is_terminal
-        self._progress = Progress(*columns, TextColumn("{task.fields[note]}"), console=console)
+        self._progress = make_progress(console, TextColumn("{task.fields[note]}"))
         self._tasks: dict[str, int] = {}
         if not self._plain:
             self._progress.start()

@@ -44,3 +44,13 @@ def recorded_futures(root: str | Path) -> np.ndarray:
     if not found:
         raise RecordingError(f"no log in {root} has {NUM_POSES * POSE_DT:.1f} s of future: record longer")
     return np.stack(found)
+
+
+def log_futures(log: ObservationLog, poses: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return what was driven (D, T, 3) in each ego frame, and which poses were recorded (D, T)."""
+    stride = round(POSE_DT / log.state_dt)
+    pairs = [
+        future_in_ego(log.ego_states, int(frame), log.ego_pose[d], poses, stride)
+        for d, frame in enumerate(log.decision_frames)
+    ]
+    return np.stack([future for future, _ in pairs]), np.stack([valid for _, valid in pairs])

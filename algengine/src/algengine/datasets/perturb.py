@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simengine.geometry.angles import wrap
-from simengine.geometry.se2 import to_local
+from simengine.geometry.se2 import to_local, to_parent
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,12 @@ def displaced_future(future: np.ndarray, shift: np.ndarray, dt: float, return_ti
     slope = -gap[1] * rate / return_time / speed
     blended[:, 2] = wrap(local[:, 2] - fade * gap[2] + slope)
     return blended
+
+
+def displaced_motion(motion: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """Return poses (M, 3), given between real ego frames, between frames displaced by `shift` (3,) at both ends."""
+    displaced_here = np.stack([to_parent(pose, shift[None])[0] for pose in motion])
+    return to_local(shift, displaced_here)
 
 
 def _fade(phase: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

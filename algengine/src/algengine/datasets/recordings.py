@@ -19,13 +19,13 @@ from algengine.datasets.frames import camera_inputs, decode_jpeg, future_in_ego,
 from algengine.datasets.futures import find_recordings
 from algengine.datasets.map_label_files import add_map_truth, load_map_labels
 from algengine.datasets.object_labels import ObjectRange, load_objects
-from algengine.datasets.perturb import Perturbation, displaced_future
+from algengine.datasets.perturb import Perturbation, displaced_future, displaced_motion
+from algengine.datasets.recorded_maps import RecordedMaps
 from algengine.datasets.recorded_scores import RecordedScores
 from algengine.errors import RecordingError
 from algengine.registry import DATASETS
 from algengine.structures.planning_sample import PlanningDataSample
 from simengine.datatypes.observation_log import ObservationLog
-from simengine.geometry.se2 import to_local, to_parent
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,8 @@ class RecordingDataset(Dataset):
         map_grid: arguments of `LabelGrid` of the map labels beside the logs, None to do without. Samples then have
             `gt_map_*`, see `MapTruth`.
         objects: arguments of `ObjectRange`, None to do without. Samples then have `gt_objects`, see `ClipObjects`.
+        maps: folder of `RecordedMaps` of the logs. Clips then have `maps` (Q, C, rows, cols) instead of images and
+            calibrations, and displaced ones are those of which there are maps.
         seed: of the perturbation.
         limit: most logs to read, 0 for all.
     """
@@ -83,6 +85,7 @@ class RecordingDataset(Dataset):
         sub_scores: dict | None = None,
         map_grid: dict | None = None,
         objects: dict | None = None,
+        maps: str = "",
         seed: int = 0,
         limit: int = 0,
     ) -> None:
@@ -110,6 +113,8 @@ class RecordingDataset(Dataset):
         self._maps = [load_map_labels(path, self.map_grid) for path in self.paths] if self.map_grid else []
         self.object_range = ObjectRange(**objects) if objects is not None else None
         self._objects = [load_objects(path) for path in self.paths] if objects is not None else []
+        self._recorded_maps = RecordedMaps(maps) if maps else None
+        self._shifts = [self._recorded_maps.shifts(path) for path in self.paths] if maps else []
         self._scores: list[np.ndarray] = []
         if sub_scores is not None:
             scores = RecordedScores(**sub_scores)
@@ -128,10 +133,13 @@ class RecordingDataset(Dataset):
         clip = self.clips[index]
         log = self.logs[clip.log]
         frames = range(clip.first, clip.first + self.clip_length)
-        shift = self._draw_shift(log, clip)
-        arrays = {"images": self._images(clip, frames)}
-        arrays |= camera_inputs([log.cameras[i] for i in self._order[clip.log]], self.image_size, shift)
-        arrays |= self._status(log, frames, shift)
+        shift, variant = self._draw_shift(log, clip)
+        arrays = self._status(log, frames, shift)
+        if self._recorded_maps is not None:
+            arrays["maps"] = self._recorded_maps.clip(self.paths[clip.log], variant, frames)
+        else:
+            arrays["images"] = self._images(clip, frames)
+            arrays |= camera_inputs([log.cameras[i] for i in self._order[clip.log]], self.image_size, shift)
         if self.label_grid is not None:
             packed = self._label_cache[clip.log][clip.first : clip.first + self.clip_length]
             arrays["bev_labels"] = unpack_labels(packed, self.label_grid)
@@ -183,12 +191,18 @@ class RecordingDataset(Dataset):
             )
         return clips
 
-    def _draw_shift(self, log: ObservationLog, clip: _Clip) -> np.ndarray | None:
+    def _draw_shift(self, log: ObservationLog, clip: _Clip) -> tuple[np.ndarray | None, int]:
+        """Return a displaced ego frame, or None, and which of the recorded ones it is; 0 is the real one."""
         if self.perturbation.probability <= 0:
-            return None
+            return None, 0
         # Torch's generator differs between workers and epochs and is seeded by the runner.
         rng = np.random.default_rng(int(torch.randint(2**31, ()).item()) + self.seed)
-        return self.perturbation.draw(rng, float(log.velocity_history[clip.first, -1, 0]))
+        shift = self.perturbation.draw(rng, float(log.velocity_history[clip.first, -1, 0]))
+        if shift is None or self._recorded_maps is None:
+            return shift, 0
+        shifts = self._shifts[clip.log]
+        variant = int(rng.integers(1, len(shifts))) if len(shifts) > 1 else 0
+        return (shifts[variant], variant) if variant else (None, 0)
 
     def _images(self, clip: _Clip, frames: range) -> np.ndarray:
         log, order = self.logs[clip.log], self._order[clip.log]
@@ -230,9 +244,3 @@ class RecordingDataset(Dataset):
             futures.append(future.astype(np.float32))
             valid.append(exists)
         return np.stack(futures), np.stack(valid)
-
-
-def displaced_motion(motion: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """Return poses (M, 3), given between real ego frames, between frames displaced by `shift` (3,) at both ends."""
-    displaced_here = np.stack([to_parent(pose, shift[None])[0] for pose in motion])
-    return to_local(shift, displaced_here)

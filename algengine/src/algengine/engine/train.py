@@ -9,6 +9,7 @@ from mmengine.config import Config
 
 from algengine import registry
 from algengine.engine.distributed import PlannerRunner, join_processes, leave_processes
+from algengine.engine.map_cache import use_map_cache
 from algengine.engine.saving import LAST_CHECKPOINT, newest_checkpoint
 from algengine.engine.switches import apply_switches
 from algengine.engine.weights import load_checkpoint
@@ -59,6 +60,7 @@ def train(
             torch.backends.cuda.matmul.allow_tf32 = True
             torch.backends.cudnn.allow_tf32 = True
         apply_switches(config)
+        use_map_cache(config, chosen)
         PlannerRunner.from_cfg(config).train()
     finally:
         leave_processes()

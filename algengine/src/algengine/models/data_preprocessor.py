@@ -46,21 +46,26 @@ class PlanningDataPreprocessor(BaseDataPreprocessor):
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
 
     def forward(self, data: dict, training: bool = False) -> dict:
-        """Return the batch on the device with `inputs["images"]` (B, Q, N, 3, H, W) float, normalised and padded.
+        """Return the batch on the device; its `inputs["images"]` (B, Q, N, 3, H, W) float, normalised and padded.
 
         Args:
-            data: `inputs` (tensors, or lists of one tensor per sample) and `data_samples`.
+            data: `inputs` (tensors, or lists of one tensor per sample; images are optional) and `data_samples`.
             training: whether to augment.
         """
         inputs = {
             key: torch.stack(v) if isinstance(v, (list, tuple)) else v for key, v in data["inputs"].items()
         }
         inputs = self.cast_data(inputs)
-        inputs["images"] = self.normalize(inputs["images"], training)
-        if training and self.grid_mask > 0 and float(torch.rand(())) < self.grid_mask:
-            last = inputs["images"][:, -1]
-            last *= grid_mask(*last.shape[-2:], last.device)
+        if "images" in inputs:
+            inputs["images"] = self._prepare(inputs["images"], training)
         return {"inputs": inputs, "data_samples": self.cast_data(data.get("data_samples"))}
+
+    def _prepare(self, images: Tensor, training: bool) -> Tensor:
+        images = self.normalize(images, training)
+        if training and self.grid_mask > 0 and float(torch.rand(())) < self.grid_mask:
+            last = images[:, -1]
+            last *= grid_mask(*last.shape[-2:], last.device)
+        return images
 
     def normalize(self, images: Tensor, training: bool = False) -> Tensor:
         """Return images (..., H', W', 3) uint8 as (..., 3, H, W) float with padding on the right and the bottom."""

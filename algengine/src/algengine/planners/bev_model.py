@@ -23,6 +23,9 @@ from mmdet3d.models.detectors.base import Base3DDetector  # isort: skip
 FRAME_DT = 0.5
 """Time between frames [s]."""
 
+SENSES = ("backbone", "neck", "bev_encoder")
+"""Parts that make maps of images; whoever freezes all of them can keep the maps."""
+
 _STATUS = ("velocity", "acceleration", "can_bus", "heading")
 """Inputs that the encoder may want to know of a frame."""
 
@@ -36,7 +39,7 @@ class BEVModel(Base3DDetector):
         bev_encoder: see `BEVEncoder`.
         image_size: width and height of the images without padding [px].
         detach_memory: whether gradients stop between frames.
-        frozen: parts that do not learn, of `backbone`, `neck`, `bev_encoder`; they stay in evaluation mode.
+        frozen: parts that do not learn, of `SENSES`; they stay in evaluation mode.
         compat: the published arithmetic in the encoder, see there.
         deformable: form of deformable sampling, see `choose_form`.
         autocast: dtype name for mixed precision on CUDA, "" for none.
@@ -126,6 +129,18 @@ class BEVModel(Base3DDetector):
                 status.get("heading") if self.compat else None,
             )
         return self.bev_encoder(features, views, previous, motion, can_bus)
+
+    def encode_clip(self, inputs: dict[str, Tensor]) -> list[Tensor]:
+        """Return the maps (B, C, rows, cols) of all Q frames.
+
+        Args:
+            inputs: as in `encode_frames` with calibrations, or `maps` (B, Q, C, rows, cols) that were made before.
+        """
+        if "maps" in inputs:
+            return list(inputs["maps"].float().unbind(1))
+        images = inputs["images"]
+        views = self.view(inputs, (images.shape[-1], images.shape[-2]))
+        return self.encode_frames(inputs, views, range(images.shape[1]), None)
 
     def encode_frames(
         self, inputs: dict[str, Tensor], views: CameraViews, frames: range, previous: Tensor | None

@@ -44,12 +44,6 @@ class UniAD(BEVModel):
         self.map_head = MODELS.build(shared | map_head) if map_head else None
         self.bev_head = MODELS.build(bev_head) if bev_head else None
 
-    def encode_clip(self, inputs: dict[str, Tensor]) -> list[Tensor]:
-        """Return the maps (B, C, rows, cols) of all Q frames; inputs as in `encode_frames`."""
-        images = inputs["images"]
-        views = self.view(inputs, (images.shape[-1], images.shape[-2]))
-        return self.encode_frames(inputs, views, range(images.shape[1]), None)
-
     def _forward(
         self, batch_inputs: dict[str, Tensor], batch_data_samples: Sequence[BaseDataElement] | None = None
     ) -> Tensor:
@@ -61,7 +55,7 @@ class UniAD(BEVModel):
     ) -> dict[str, Tensor]:
         """Return losses and log values, `track.`, `map.` or `bev.` before their names."""
         losses: dict[str, Tensor] = {}
-        with self.precision(batch_inputs["images"].device):
+        with self.precision(batch_inputs["motion"].device):
             maps = self.encode_clip(batch_inputs)
             if self.track_head is not None:
                 objects = padded([sample.gt_objects for sample in batch_data_samples])
@@ -82,7 +76,7 @@ class UniAD(BEVModel):
         self, batch_inputs: dict[str, Tensor], batch_data_samples: Sequence[BaseDataElement]
     ) -> list[BaseDataElement]:
         """Return the samples with `pred_objects` of all frames and `pred_map` of the last."""
-        with self.precision(batch_inputs["images"].device):
+        with self.precision(batch_inputs["motion"].device):
             maps = self.encode_clip(batch_inputs)
             if self.track_head is not None:
                 found = self.track_head.predict(maps, batch_inputs["motion"])

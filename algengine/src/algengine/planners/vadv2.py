@@ -56,12 +56,15 @@ class VADv2(BEVModel):
         """Return the maps (B, C, rows, cols) of the supervised frames: all Q, or the last.
 
         Args:
-            inputs: `images` (B, Q, N, 3, H, W), calibrations, `motion` (B, Q, 3), ego status (B, Q, ...).
+            inputs: `images` (B, Q, N, 3, H, W), calibrations, `motion` (B, Q, 3), ego status (B, Q, ...); or `maps`
+                (B, Q, C, rows, cols) instead of images.
         """
+        if self.supervised == "all":
+            return super().encode_clip(inputs)
+        if "maps" in inputs:
+            return super().encode_clip(inputs)[-1:]
         images = inputs["images"]
         views = self.view(inputs, (images.shape[-1], images.shape[-2]))
-        if self.supervised == "all":
-            return self.encode_frames(inputs, views, range(images.shape[1]), None)
         last = images.shape[1] - 1
         with as_at_inference(self):
             past = self.encode_frames(inputs, views, range(last), None)
@@ -72,11 +75,11 @@ class VADv2(BEVModel):
     ) -> Tensor:
         """Return scores (B, Q, K) of the supervised frames."""
         scores = self.head.scores(self.logits(batch_inputs))
-        return scores.unflatten(0, (len(batch_inputs["images"]), -1))
+        return scores.unflatten(0, (len(batch_inputs["motion"]), -1))
 
     def logits(self, batch_inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the head's logits (B * Q, K) of the supervised frames by name, see its `forward`."""
-        with self.precision(batch_inputs["images"].device):
+        with self.precision(batch_inputs["motion"].device):
             return self._score(self.encode_clip(batch_inputs), batch_inputs)
 
     def _score(self, maps: list[Tensor], inputs: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -88,7 +91,7 @@ class VADv2(BEVModel):
         self, batch_inputs: dict[str, Tensor], batch_data_samples: Sequence[PlanningDataSample]
     ) -> dict[str, Tensor]:
         """Return losses and log values over the supervised frames of all clips."""
-        with self.precision(batch_inputs["images"].device):
+        with self.precision(batch_inputs["motion"].device):
             maps = self.encode_clip(batch_inputs)
             outputs = self._score(maps, batch_inputs)
             frames = slice(-len(maps), None)

@@ -17,13 +17,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from algengine.datasets.futures import log_futures
+from algengine.datasets.recording_files import RecordingFiles
+from algengine.planners.encode_log import STATUS, encode_log, log_status
 from algengine.planners.vadv2 import VADv2
-from algengine.post_training.encode import STATUS, encode_log, log_futures, log_status
 from simengine.datatypes.observation_log import ObservationLog
-from simengine.errors import ConfigError, ScenarioFormatError
-from simengine.files.arrays import write_arrays
-from simengine.rewards.mapped import map_arrays
-from simengine.scenario.splits import file_sha256
+from simengine.errors import ConfigError
 
 FORMAT = "algengine-features"
 VERSION = 1
@@ -89,25 +88,15 @@ class FeatureCache:
         self._dtype, self._device = dtype, torch.device(device)
         parts = f"{VERSION} {planner_key(planner, model)} {self._cameras} {dtype}"
         self.folder = Path(root) / hashlib.sha256(parts.encode()).hexdigest()[:16]
-        self._paths: dict[Path, Path] = {}
+        self._files = RecordingFiles(self.folder, FORMAT, VERSION)
 
     def path(self, recording: Path) -> Path:
         """Return where the features of an observation log are kept, whether they are there or not."""
-        if recording not in self._paths:
-            self._paths[recording] = self.folder / f"{file_sha256(recording)[:32]}.npz"
-        return self._paths[recording]
+        return self._files.path(recording)
 
     def fill(self, recordings: Iterable[Path], done: Callable[[Path], None] = lambda _: None) -> int:
-        """Make what is missing or cannot be opened; return how many files were made. Interrupted, it goes on later."""
-        made = 0
-        for recording in recordings:
-            try:
-                self.open(recording)
-            except ScenarioFormatError:
-                self._make(recording)
-                made += 1
-            done(recording)
-        return made
+        """Make what is missing, see `RecordingFiles.fill`; return how many files were made."""
+        return self._files.fill(recordings, self._make, done)
 
     def open(self, recording: Path) -> Features:
         """Return the features of a recording.
@@ -115,21 +104,19 @@ class FeatureCache:
         Raises:
             ScenarioFormatError: they are not there, or truncated.
         """
-        _, arrays = map_arrays(self.path(recording), FORMAT, VERSION)
+        arrays = self._files.open(recording)
         status = {name: arrays[name] for name in STATUS}
         reference = {n[len(_REFERENCE) :]: v for n, v in arrays.items() if n.startswith(_REFERENCE)}
         return Features(arrays["bev"], status, arrays["driven"], arrays["driven_valid"], reference)
 
-    def _make(self, recording: Path) -> None:
+    def _make(self, recording: Path) -> dict[str, np.ndarray]:
         log = ObservationLog.load(recording)
         self._planner.to(self._device).eval()
         bev = encode_log(self._planner, log, self._cameras, self._device).numpy().astype(self._dtype)
         status = log_status(log)
         driven, valid = log_futures(log, self._planner.head.vocabulary.shape[1])
         arrays = {"bev": bev, **status, "driven": driven, "driven_valid": valid}
-        arrays |= {_REFERENCE + name: value for name, value in self._reference(bev, status).items()}
-        header = {"format": FORMAT, "version": VERSION, "token": log.token}
-        write_arrays(self.path(recording), header, arrays, compress=False)
+        return arrays | {_REFERENCE + name: value for name, value in self._reference(bev, status).items()}
 
     @torch.no_grad()
     def _reference(self, bev: np.ndarray, status: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from simengine.cli.progress import make_progress
 from simengine.errors import ConfigError
+from simengine.progress import make_progress
 from simengine.world.splits import BUILTIN_SPLITS, builtin_handles, write_split
 
 EXAMPLE = """example:

@@ -1,23 +1,15 @@
-"""One progress bar for long work; plain lines when the output is not a terminal."""
+"""Shows how a run goes on; plain lines when the output is not a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import ProgressColumn, Task
 from rich.text import Text
 
 from simengine.metrics.row import Row
+from simengine.progress import make_progress
 
 _SHOWN_TOKENS = 3
 
@@ -41,20 +33,6 @@ class RunningTokens(ProgressColumn):
         if task.speed:
             text = f"{60 * task.speed:.3g}/min  {text}"
         return Text(text, style="dim")
-
-
-def make_progress(console: Console, *more: ProgressColumn) -> Progress:
-    """Return the bar every command uses: count, time left, and what else a command has to tell."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        *more,
-        console=console,
-    )
 
 
 def track_rows(

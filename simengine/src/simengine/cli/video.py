@@ -10,9 +10,9 @@ import numpy as np
 from rich.console import Console
 
 from simengine.cli.episodes import TARGETS, find_drives
-from simengine.cli.progress import make_progress
 from simengine.cli.view import check_size, choose
 from simengine.errors import ConfigError
+from simengine.progress import make_progress
 from simengine.render.build import BACKEND_NAMES, make_backend
 from simengine.view.film import film, pick_cameras
 from simengine.view.images import CameraImages

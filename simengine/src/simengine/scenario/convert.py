@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from simengine.errors import ScenarioFormatError
+from simengine.progress import make_progress
 from simengine.scenario.io import load_scenario, save_scenario
 from simengine.scenario.legacy import is_legacy, scenario_from_legacy
 from simengine.scenario.restricted_pickle import load_pickle
@@ -126,15 +126,12 @@ def _write_all(
 ) -> tuple[list[IndexEntry], list[tuple[str, str]]]:
     entries: dict[str, IndexEntry] = {}
     skipped: list[tuple[str, str]] = []
-    columns = (TextColumn("converting"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(
-        *columns, TextColumn("{task.description}"), console=Console(stderr=True), disable=not progress
-    ) as bar:
-        task = bar.add_task("", total=len(files))
+    with make_progress(Console(stderr=True), hidden=not progress) as bar:
+        task = bar.add_task("converting", total=len(files))
         for path in files:
             for count, (name, read) in enumerate(_readers(path)):
                 # One file may hold many scenarios; their number is known only once it is open.
-                bar.update(task, description=name, total=bar.tasks[0].total + (count > 0))
+                bar.update(task, description=f"converting {name}", total=bar.tasks[0].total + (count > 0))
                 try:
                     scenario = read()
                     if scenario.token in entries:

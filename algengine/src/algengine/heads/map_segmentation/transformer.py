@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from algengine.heads.map_segmentation.cells import cell_centers, sine_code
-from algengine.heads.map_segmentation.deformable import DeformableAttention
+from algengine.models.layers.deformable_attention import as_tokens
 from algengine.models.layers.feed_forward import FeedForward
 from algengine.models.layers.inverse_sigmoid import inverse_sigmoid
+from algengine.models.layers.map_attention import MapAttention
 
 
 class EncoderLayer(nn.Module):
@@ -21,7 +22,7 @@ class EncoderLayer(nn.Module):
         self, dims: int, heads: int, points: int, hidden: int, dropout: float, deformable: str
     ) -> None:
         super().__init__()
-        self.attention = DeformableAttention(dims, heads, points, dropout, deformable)
+        self.attention = MapAttention(dims, heads, points, dropout, deformable)
         self.norm = nn.LayerNorm(dims)
         self.feed_forward = FeedForward(dims, hidden, dropout)
 
@@ -40,14 +41,14 @@ class DecoderLayer(nn.Module):
         self.self_attention = nn.MultiheadAttention(dims, heads, dropout, batch_first=True)
         self.dropout = nn.Dropout(dropout)
         self.self_norm = nn.LayerNorm(dims)
-        self.attention = DeformableAttention(dims, heads, points, dropout, deformable)
+        self.attention = MapAttention(dims, heads, points, dropout, deformable)
         self.norm = nn.LayerNorm(dims)
         self.feed_forward = FeedForward(dims, hidden, dropout)
 
     def forward(
         self, query: Tensor, position: Tensor, reference: Tensor, memory: Tensor, size: tuple[int, int]
     ) -> Tensor:
-        """Return updated queries (B, Q, C); arguments as `DeformableAttention.forward`'s."""
+        """Return updated queries (B, Q, C); arguments as `MapAttention.forward`'s."""
         asked = query + position
         answer = self.self_attention(asked, asked, query, need_weights=False)[0]
         query = self.self_norm(query + self.dropout(answer))
@@ -93,7 +94,7 @@ class SegDeformableTransformer(nn.Module):
         size = (bev.shape[-2], bev.shape[-1])
         centers = cell_centers(size, bev.device)
         position = self.position(size)
-        cells = bev.flatten(2).transpose(1, 2)
+        cells = as_tokens([bev])
         for layer in self.encoder["layers"]:
             cells = layer(cells, position, centers, size)
         return cells

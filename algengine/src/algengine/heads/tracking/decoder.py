@@ -1,6 +1,6 @@
 """Object queries look at each other and at the bird's-eye-view map; their boxes are refined layer by layer.
 
-B batch, K queries, C channels, L layers, M heads, P points.
+B batch, K queries, C channels, L layers.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from algengine.heads.tracking.box_code import CODE_SIZE, BoxCode
 from algengine.heads.tracking.branches import box_branch, class_branch
 from algengine.heads.tracking.queries import Queries
 from algengine.models.bev.grid import BEVGrid
-from algengine.models.layers.deformable import deformable_sample, init_directional_offsets
-from algengine.models.layers.deformable_triton import level_sizes
+from algengine.models.layers.deformable_attention import as_tokens
 from algengine.models.layers.feed_forward import FeedForward
+from algengine.models.layers.map_attention import MapAttention
 from algengine.structures.objects import OBJECT_CLASSES, TRACK_STEPS
 
 
@@ -39,73 +39,32 @@ class Decoded:
     embedding: Tensor
 
 
-class MapAttention(nn.Module):
-    """Deformable attention of queries around their places on the map.
-
-    Args:
-        dims: channels C.
-        heads: attention heads M.
-        points: reads P per head.
-        grid: layout of the map.
-        dropout: dropout of what is added to the queries.
-        deformable: see `choose_form`.
-    """
-
-    def __init__(
-        self, dims: int, heads: int, points: int, grid: BEVGrid, dropout: float, deformable: str
-    ) -> None:
-        super().__init__()
-        self.heads, self.points, self.grid, self.deformable = heads, points, grid, deformable
-        self.offsets = nn.Linear(dims, heads * points * 2)
-        self.weights = nn.Linear(dims, heads * points)
-        self.value = nn.Conv2d(dims, dims, 1)
-        self.output = nn.Linear(dims, dims)
-        self.dropout = nn.Dropout(dropout)
-        init_directional_offsets(self.offsets, heads, 1, points)
-        nn.init.zeros_(self.weights.weight)
-        nn.init.zeros_(self.weights.bias)
-        for layer in (self.value, self.output):
-            nn.init.xavier_uniform_(layer.weight.flatten(1))
-            nn.init.zeros_(layer.bias)
-
-    def forward(self, query: Tensor, position: Tensor, bev: Tensor, place: Tensor) -> Tensor:
-        """Return updated queries (B, K, C).
-
-        Args:
-            query: (B, K, C).
-            position: (B, K, C) code of each query.
-            bev: (B, C, rows, cols).
-            place: (B, K, 2) where to read, as fractions of the map.
-        """
-        shape = (*query.shape[:2], self.heads, 1, self.points)
-        control = query + position
-        sizes = level_sizes(((self.grid.rows, self.grid.cols),), place.device).to(place.dtype)
-        places = place[:, :, None, None, None] + self.offsets(control).reshape(*shape, 2) / sizes
-        weights = self.weights(control).reshape(shape).softmax(-1)
-        read = deformable_sample([self.value(bev)], places, weights, self.deformable)
-        return query + self.dropout(self.output(read))
-
-
 class ObjectDecoderLayer(nn.Module):
     """Attention among queries, attention into the map, feed-forward, each followed by a norm."""
 
-    def __init__(
-        self, dims: int, heads: int, points: int, grid: BEVGrid, dropout: float, deformable: str
-    ) -> None:
+    def __init__(self, dims: int, heads: int, points: int, dropout: float, deformable: str) -> None:
         super().__init__()
         self.among = nn.MultiheadAttention(dims, heads, dropout, batch_first=True)
         self.dropout = nn.Dropout(dropout)
         self.among_norm = nn.LayerNorm(dims)
-        self.map = MapAttention(dims, heads, points, grid, dropout, deformable)
+        self.map = MapAttention(dims, heads, points, dropout, deformable)
         self.map_norm = nn.LayerNorm(dims)
         self.feed_forward = FeedForward(dims, 2 * dims, dropout)
 
-    def forward(self, query: Tensor, position: Tensor, empty: Tensor, bev: Tensor, place: Tensor) -> Tensor:
+    def forward(
+        self,
+        query: Tensor,
+        position: Tensor,
+        empty: Tensor,
+        place: Tensor,
+        cells: Tensor,
+        size: tuple[int, int],
+    ) -> Tensor:
         """Return updated queries (B, K, C); nobody looks at `empty` (B, K) ones. The rest as in `MapAttention`."""
         control = query + position
         seen, _ = self.among(control, control, query, key_padding_mask=empty, need_weights=False)
         query = self.among_norm(query + self.dropout(seen))
-        return self.feed_forward(self.map_norm(self.map(query, position, bev, place)))
+        return self.feed_forward(self.map_norm(self.map(query, position, place, cells, size)))
 
 
 class ObjectDecoder(nn.Module):
@@ -136,7 +95,7 @@ class ObjectDecoder(nn.Module):
         super().__init__()
         self.grid, self.code = grid, code
         self.layers = nn.ModuleList(
-            ObjectDecoderLayer(dims, heads, points, grid, dropout, deformable) for _ in range(num_layers)
+            ObjectDecoderLayer(dims, heads, points, dropout, deformable) for _ in range(num_layers)
         )
         self.classes = nn.ModuleList(class_branch(dims, len(OBJECT_CLASSES)) for _ in self.layers)
         self.boxes = nn.ModuleList(box_branch(dims, CODE_SIZE) for _ in self.layers)
@@ -145,12 +104,13 @@ class ObjectDecoder(nn.Module):
     def forward(self, queries: Queries, bev: Tensor) -> Decoded:
         """Return what all layers say about the queries on a map (B, C, rows, cols)."""
         content, reference, empty = queries.content, queries.reference, ~queries.used
+        cells, size = as_tokens([bev]), (self.grid.rows, self.grid.cols)
         logits, codes, tracks = [], [], []
         for layer, classes, boxes, motion in zip(
             self.layers, self.classes, self.boxes, self.tracks, strict=True
         ):
             place = self.grid.normalize(self.code.place(reference)[..., :2])
-            content = layer(content, queries.position, empty, bev, place)
+            content = layer(content, queries.position, empty, place, cells, size)
             code, moved = self.code.refine(boxes(content).float(), reference)
             logits.append(classes(content).float())
             codes.append(code)

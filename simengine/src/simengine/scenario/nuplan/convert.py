@@ -16,11 +16,11 @@ from functools import partial
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from simengine.child_process import follow_parent
 from simengine.errors import ScenarioFormatError
 from simengine.files.atomic import write_atomically
+from simengine.progress import make_progress
 from simengine.scenario.convert import ConversionReport, check_target, move_into_place
 from simengine.scenario.nuplan.converter import (
     ENTRIES_FOLDER,
@@ -189,11 +189,9 @@ def _run_parallel(pool: ProcessPoolExecutor, part: Path, jobs: list[Job]) -> Ite
 
 
 def _tracked(outcomes: Iterator[Outcome], total: int, progress: bool) -> Iterator[Outcome]:
-    columns = (TextColumn("converting"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    description = TextColumn("{task.description}")
-    with Progress(*columns, description, console=Console(stderr=True), disable=not progress) as bar:
-        task, failed = bar.add_task("", total=total), 0
+    with make_progress(Console(stderr=True), hidden=not progress) as bar:
+        task, failed = bar.add_task("converting", total=total), 0
         for outcome in outcomes:
             failed += outcome.entry is None
-            bar.update(task, advance=1, description=f"{outcome.job.token} ({failed} failed)")
+            bar.update(task, advance=1, description=f"converting {outcome.job.token} ({failed} failed)")
             yield outcome

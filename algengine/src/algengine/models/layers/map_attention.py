@@ -11,7 +11,7 @@ from algengine.models.layers.deformable import deformable_sample, init_direction
 from algengine.models.layers.deformable_triton import level_sizes
 
 
-class DeformableAttention(nn.Module):
+class MapAttention(nn.Module):
     """Each head reads P places near the reference of a query.
 
     Args:
@@ -25,19 +25,20 @@ class DeformableAttention(nn.Module):
     def __init__(self, dims: int, heads: int, points: int, dropout: float, deformable: str) -> None:
         super().__init__()
         self.heads, self.points, self.deformable = heads, points, deformable
-        self.sampling_offsets = nn.Linear(dims, heads * points * 2)
-        self.attention_weights = nn.Linear(dims, heads * points)
-        self.value_proj = nn.Linear(dims, dims)
-        self.output_proj = nn.Linear(dims, dims)
+        self.offsets = nn.Linear(dims, heads * points * 2)
+        self.weights = nn.Linear(dims, heads * points)
+        self.value = nn.Linear(dims, dims)
+        self.output = nn.Linear(dims, dims)
         self.dropout = nn.Dropout(dropout)
-        init_directional_offsets(self.sampling_offsets, heads, 1, points)
-        nn.init.zeros_(self.attention_weights.weight)
-        nn.init.zeros_(self.attention_weights.bias)
-        for layer in (self.value_proj, self.output_proj):
+        init_directional_offsets(self.offsets, heads, 1, points)
+        nn.init.zeros_(self.weights.weight)
+        nn.init.zeros_(self.weights.bias)
+        for layer in (self.value, self.output):
             nn.init.xavier_uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)
 
     def forward(
-        self, query: Tensor, position: Tensor, reference: Tensor, memory: Tensor, size: tuple[int, int]
+        self, query: Tensor, position: Tensor, reference: Tensor, cells: Tensor, size: tuple[int, int]
     ) -> Tensor:
         """Return updated queries (B, Q, C).
 
@@ -45,17 +46,17 @@ class DeformableAttention(nn.Module):
             query: (B, Q, C).
             position: (..., Q, C) code of each query.
             reference: (..., Q, 2) points, or (..., Q, 4) boxes, as fractions of the map.
-            memory: (B, rows * cols, C) map.
+            cells: (B, rows * cols, C) of the map, row by row.
             size: rows and columns of the map.
         """
         asked = query + position
         shape = (*query.shape[:2], self.heads, 1, self.points)
-        weights = self.attention_weights(asked).reshape(shape).softmax(-1)
-        offsets = self.sampling_offsets(asked).reshape(*shape, 2)
+        weights = self.weights(asked).reshape(shape).softmax(-1)
+        offsets = self.offsets(asked).reshape(*shape, 2)
         places = reference[..., None, None, None, :2] + offsets * self._scale(reference, size)
-        value = self.value_proj(memory).transpose(1, 2).unflatten(2, size)
+        value = self.value(cells).transpose(1, 2).unflatten(2, size)
         read = deformable_sample([value], places, weights, self.deformable)
-        return query + self.dropout(self.output_proj(read.to(query.dtype)))
+        return query + self.dropout(self.output(read.to(query.dtype)))
 
     def _scale(self, reference: Tensor, size: tuple[int, int]) -> Tensor:
         """Return what an offset of one is as a fraction of the map: a cell, or a share of half a box."""
