@@ -8,7 +8,7 @@ import pytest
 from factories import make_tracks
 from simengine.datatypes.camera import CameraCalibration
 from simengine.datatypes.lights import TrafficLights
-from simengine.datatypes.observation_log import ObservationLog
+from simengine.datatypes.observation_log import ObservationLog, read_jpegs
 from simengine.datatypes.record import RolloutRecord
 from simengine.datatypes.record_io import load_record, save_record
 from simengine.datatypes.trust import RenderTrust
@@ -96,6 +96,19 @@ def test_observation_log_round_trip(tmp_path):
         "decision_frames",
     ):
         np.testing.assert_array_equal(getattr(again, name), getattr(log, name))
+
+
+def test_images_of_a_log_are_read_when_they_are_wanted(tmp_path):
+    log = make_log()
+    log.save(tmp_path / "o.npz")
+    slim = ObservationLog.load(tmp_path / "o.npz", images=False)
+    assert slim.jpegs == () and slim.num_decisions == log.num_decisions
+    np.testing.assert_array_equal(slim.ego_states, log.ego_states)
+    for first in range(log.num_decisions):
+        for last in range(first, log.num_decisions + 1):
+            assert read_jpegs(tmp_path / "o.npz", range(first, last)) == log.jpegs[first:last]
+    with pytest.raises(ScenarioFormatError, match="cannot be read"):
+        read_jpegs(tmp_path / "absent.npz", range(1))
 
 
 @pytest.mark.parametrize("kind", ["record", "log"])

@@ -35,7 +35,7 @@ def recorded_futures(root: str | Path) -> np.ndarray:
     """
     found = []
     for path in find_recordings(root):
-        log = ObservationLog.load(path)
+        log = ObservationLog.load(path, images=False)
         stride = round(POSE_DT / log.state_dt)
         for row in range(0, len(log.ego_states) - NUM_POSES * stride, 2):
             future, exists = future_in_ego(log.ego_states, row, log.ego_states[row, :3], NUM_POSES, stride)

@@ -9,7 +9,7 @@ import numpy as np
 
 from simengine.errors import ScenarioFormatError
 from simengine.files.arrays import write_arrays
-from simengine.rewards.mapped import map_arrays
+from simengine.files.mapped import map_arrays
 from simengine.scenario.splits import file_sha256
 
 

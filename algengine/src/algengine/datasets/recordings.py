@@ -25,7 +25,7 @@ from algengine.datasets.recorded_scores import RecordedScores
 from algengine.errors import RecordingError
 from algengine.registry import DATASETS
 from algengine.structures.planning_sample import PlanningDataSample
-from simengine.datatypes.observation_log import ObservationLog
+from simengine.datatypes.observation_log import ObservationLog, read_jpegs
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def in_validation(name: str, share: float) -> bool:
 
 @DATASETS.register_module()
 class RecordingDataset(Dataset):
-    """Clips from recordings, images decoded on demand.
+    """Clips from recordings, images read and decoded on demand.
 
     Args:
         root: folder with observation logs.
@@ -100,7 +100,7 @@ class RecordingDataset(Dataset):
             if part == "all" or in_validation(p.stem, val_share) == (part == "val")
         ]
         self.paths = self.paths[:limit] if limit else self.paths
-        self.logs = [ObservationLog.load(path) for path in self.paths]
+        self.logs = [ObservationLog.load(path, images=False) for path in self.paths]
         if not self.logs:
             raise RecordingError(f"no log of {root} falls into the part {part!r}: record more scenarios")
         self.cameras = tuple(cameras) or tuple(c.name for c in self.logs[0].cameras)
@@ -205,10 +205,9 @@ class RecordingDataset(Dataset):
         return (shifts[variant], variant) if variant else (None, 0)
 
     def _images(self, clip: _Clip, frames: range) -> np.ndarray:
-        log, order = self.logs[clip.log], self._order[clip.log]
-        return np.stack(
-            [np.stack([decode_jpeg(log.jpegs[f][i], self.image_size) for i in order]) for f in frames]
-        )
+        order = self._order[clip.log]
+        rigs = read_jpegs(self.paths[clip.log], frames)
+        return np.stack([np.stack([decode_jpeg(rig[i], self.image_size) for i in order]) for rig in rigs])
 
     def _status(self, log: ObservationLog, frames: range, shift: np.ndarray | None) -> dict[str, np.ndarray]:
         picked = slice(frames.start, frames.stop)

@@ -9,10 +9,12 @@ import numpy as np
 
 from simengine.datatypes.camera import CameraCalibration
 from simengine.files.arrays import read_arrays, write_arrays
+from simengine.files.mapped import map_arrays
 
 _FORMAT = "simengine-observation-log"
 _VERSION = 1
 _CAMERA_FIELDS = ("intrinsic", "ego_from_cam", "distortion")
+_IMAGES = ("jpeg_bytes", "jpeg_sizes")
 _ARRAYS = (
     "timestamps_us",
     "ego_pose",
@@ -87,27 +89,45 @@ class ObservationLog:
         write_arrays(path, header, arrays, compress=False)
 
     @classmethod
-    def load(cls, path: Path) -> ObservationLog:
+    def load(cls, path: Path, images: bool = True) -> ObservationLog:
         """Return the log stored at `path`.
+
+        Args:
+            path: of the file.
+            images: False leaves `jpegs` empty, which is a hundredth of the memory; see `read_jpegs`.
 
         Raises:
             ScenarioFormatError: the file is missing, truncated or of another format.
         """
-        header, arrays = read_arrays(path, _FORMAT, _VERSION)
+        header, arrays = read_arrays(path, _FORMAT, _VERSION, without=() if images else _IMAGES)
         cameras = tuple(
             CameraCalibration(name, width, height, *(arrays[f"cameras.{f}"][i] for f in _CAMERA_FIELDS))
             for i, (name, width, height) in enumerate(header["cameras"])
         )
-        sizes = arrays["jpeg_sizes"]
-        ends = np.cumsum(sizes.ravel())
-        blob = arrays["jpeg_bytes"].tobytes()
-        flat = [blob[end - size : end] for end, size in zip(ends, sizes.ravel(), strict=True)]
-        count = len(cameras)
         return cls(
             token=header["token"],
             cameras=cameras,
-            jpegs=tuple(tuple(flat[d * count : (d + 1) * count]) for d in range(len(sizes))),
+            jpegs=_cut(arrays, range(len(arrays["jpeg_sizes"]))) if images else (),
             history_dt=header["history_dt"],
             state_dt=header["state_dt"],
             **{name: arrays[name] for name in _ARRAYS},
         )
+
+
+def read_jpegs(path: Path, decisions: range) -> tuple[tuple[bytes, ...], ...]:
+    """Return the JPEG files of consecutive decisions of the log stored at `path`; nothing else is read.
+
+    Raises:
+        ScenarioFormatError: the file is missing, truncated or of another format.
+    """
+    return _cut(map_arrays(path, _FORMAT, _VERSION)[1], decisions)
+
+
+def _cut(arrays: dict[str, np.ndarray], decisions: range) -> tuple[tuple[bytes, ...], ...]:
+    """Return the JPEG files of consecutive decisions."""
+    sizes, data = arrays["jpeg_sizes"], arrays["jpeg_bytes"]
+    ends = np.cumsum(sizes.ravel()).reshape(sizes.shape)
+    return tuple(
+        tuple(data[end - size : end].tobytes() for end, size in zip(ends[d], sizes[d], strict=True))
+        for d in decisions
+    )

@@ -10,7 +10,7 @@ import itertools
 import json
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -57,8 +57,16 @@ def write_arrays(path: Path, header: dict, arrays: dict[str, np.ndarray], compre
     write_atomically(path, buffer.getvalue())
 
 
-def read_arrays(path: Path, format_name: str, version: int) -> tuple[dict, dict[str, np.ndarray]]:
+def read_arrays(
+    path: Path, format_name: str, version: int, without: Collection[str] = ()
+) -> tuple[dict, dict[str, np.ndarray]]:
     """Return header and arrays of a file written by `write_arrays`.
+
+    Args:
+        path: of the file.
+        format_name: format that is expected.
+        version: of the format.
+        without: arrays that are not read.
 
     Raises:
         ScenarioFormatError: the file is missing, truncated, corrupt, of another format or version.
@@ -71,7 +79,7 @@ def read_arrays(path: Path, format_name: str, version: int) -> tuple[dict, dict[
         with np.load(path, allow_pickle=False) as stored:
             if not isinstance(stored, np.lib.npyio.NpzFile):
                 raise ValueError("a single array")
-            arrays = {name: stored[name] for name in stored.files}
+            arrays = {name: stored[name] for name in stored.files if name not in without}
         header = json.loads(arrays.pop(HEADER).tobytes())
         if not isinstance(header, dict):
             raise ValueError("the header is no mapping")

@@ -14,9 +14,9 @@ import numpy as np
 
 from simengine.errors import ScenarioFormatError
 from simengine.files.arrays import read_arrays, write_arrays
+from simengine.files.mapped import map_arrays
 from simengine.rewards.columns import COLUMNS, decode, encode
 from simengine.rewards.imitation import Imitation
-from simengine.rewards.mapped import map_arrays
 from simengine.rewards.scores import VocabularyScores
 from simengine.rewards.vocabulary import Vocabulary
 
