@@ -69,7 +69,7 @@ def test_cached_maps_are_those_that_the_encoder_makes_of_images_displaced_or_not
     cache = MapCache(tmp_path, model, CAMERAS, pushed, variants=2, dtype="float32")
     plain = make_dataset(folder)
     assert cache.fill(plain.paths) == 4
-    cached = make_dataset(folder, maps=str(cache.folder))
+    cached = make_dataset(folder, encoded=str(cache.folder))
     assert plain.clips[0].first == 0
     shifts = cache.shifts(plain.logs[0].token)
     assert (shifts[0] == 0).all() and len(np.unique(shifts, axis=0)) == 3
@@ -94,7 +94,7 @@ def test_displaced_clips_are_those_with_maps(folder, tmp_path):
     cache = MapCache(tmp_path, make_model(), CAMERAS, Perturbation(**pushed), variants=2)
     dataset = make_dataset(folder, perturbation=pushed)
     cache.fill(dataset.paths)
-    dataset = make_dataset(folder, perturbation=pushed, maps=str(cache.folder))
+    dataset = make_dataset(folder, perturbation=pushed, encoded=str(cache.folder))
     [clip, *_] = dataset.clips
     log, drawn = dataset.logs[clip.log], []
     for _ in range(60):
@@ -113,7 +113,7 @@ def test_a_training_on_cached_maps_ends_where_one_on_images_ends(folder, start, 
         config.map_cache.dtype = "float32"
         last = train(config, tmp_path / f"work{len(ends)}", "cpu")
         ends.append(load_checkpoint(last)["state_dict"])
-        assert bool(config.train_dataloader.dataset.get("maps")) == bool(root)
+        assert bool(config.train_dataloader.dataset.get("encoded")) == bool(root)
     begun = load_checkpoint(start)["state_dict"]
     moved = [name for name in begun if not torch.equal(begun[name].float(), ends[0][name].float())]
     assert moved and not any(name.startswith(SENSES) for name in moved)
@@ -124,10 +124,10 @@ def test_a_training_on_cached_maps_ends_where_one_on_images_ends(folder, start, 
 def test_what_is_there_is_kept_and_other_weights_have_other_maps(folder, start, tmp_path):
     config = frozen_config(folder, start, str(tmp_path))
     use_map_cache(config, torch.device("cpu"))
-    maps = Path(config.train_dataloader.dataset.maps)
+    maps = Path(config.train_dataloader.dataset.encoded)
     files = {path: path.stat().st_mtime_ns for path in maps.iterdir()}
     assert len(files) == 4
-    assert config.val_dataloader.dataset.maps == str(maps)
+    assert config.val_dataloader.dataset.encoded == str(maps)
     broken = min(files)
     broken.write_bytes(broken.read_bytes()[:-100])
     use_map_cache(frozen_config(folder, start, str(tmp_path)), torch.device("cpu"))
@@ -139,14 +139,14 @@ def test_what_is_there_is_kept_and_other_weights_have_other_maps(folder, start, 
     torch.save(other, tmp_path / "other.pth")
     config = frozen_config(folder, tmp_path / "other.pth", str(tmp_path))
     use_map_cache(config, torch.device("cpu"))
-    assert config.train_dataloader.dataset.maps != str(maps)
+    assert config.train_dataloader.dataset.encoded != str(maps)
 
 
 def test_no_cache_where_the_encoder_learns(folder, start, tmp_path):
     config = frozen_config(folder, start, str(tmp_path / "maps"))
     config.model.frozen = ("backbone", "neck")
     use_map_cache(config, torch.device("cpu"))
-    assert "maps" not in config.train_dataloader.dataset
+    assert "encoded" not in config.train_dataloader.dataset
     assert not (tmp_path / "maps").exists()
 
 

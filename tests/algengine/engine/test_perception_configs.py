@@ -3,6 +3,7 @@ import torch
 
 from algengine import registry
 from algengine.engine.configs import config_names, load_config
+from algengine.planners.bev_model import SENSES
 
 pytestmark = pytest.mark.mm
 
@@ -14,7 +15,7 @@ def build(config):
         return registry.MODELS.build(config.model.to_dict())
 
 
-@pytest.mark.parametrize("name", [*FULL_SIZE, "uniad_demo"])
+@pytest.mark.parametrize("name", [*FULL_SIZE, "uniad_demo", "uniad_demo_frozen"])
 def test_parts_share_grid_and_labels(name):
     assert name in config_names()
     config = load_config(name)
@@ -30,7 +31,7 @@ def test_parts_share_grid_and_labels(name):
         assert len(model.bev_encoder.camera_code) == len(data.cameras)
         assert tuple(data.image_size) == model.image_size
         assert (tuple(data.objects.x_range), tuple(data.objects.y_range)) == (grid.x_range, grid.y_range)
-        labels = data.map_grid if name == "uniad_demo" else data.maps
+        labels = data.map_grid if name.startswith("uniad_demo") else data.maps
         assert (tuple(labels.x_range), tuple(labels.y_range)) == (grid.x_range, grid.y_range)
         assert grid.cell / labels.cell == model.map_head.upsample
 
@@ -51,3 +52,12 @@ def test_half_of_navtrain_differs_in_split_and_epochs_only():
     half.train_cfg = whole.train_cfg
     half.train_dataloader.dataset.nav_filter_path = whole.train_dataloader.dataset.nav_filter_path
     assert half.to_dict() == whole.to_dict()
+
+
+def test_frozen_training_differs_in_what_learns_and_how_it_reads():
+    whole, frozen = load_config("uniad_demo"), load_config("uniad_demo_frozen")
+    assert tuple(frozen.model.frozen) == SENSES and frozen.map_cache.root
+    assert frozen.load_from == whole.load_from
+    model = build(frozen)
+    learning = {name.split(".")[0] for name, parameter in model.named_parameters() if parameter.requires_grad}
+    assert learning == {"track_head", "map_head"}

@@ -62,7 +62,7 @@ class RecordingDataset(Dataset):
         map_grid: arguments of `LabelGrid` of the map labels beside the logs, None to do without. Samples then have
             `gt_map_*`, see `MapTruth`.
         objects: arguments of `ObjectRange`, None to do without. Samples then have `gt_objects`, see `ClipObjects`.
-        maps: folder of `RecordedMaps` of the logs. Clips then have `maps` (Q, C, rows, cols) instead of images and
+        encoded: folder of `RecordedMaps` of the logs. Clips then have `maps` (Q, C, rows, cols) instead of images and
             calibrations, and displaced ones are those of which there are maps.
         seed: of the perturbation.
         limit: most logs to read, 0 for all.
@@ -85,7 +85,7 @@ class RecordingDataset(Dataset):
         sub_scores: dict | None = None,
         map_grid: dict | None = None,
         objects: dict | None = None,
-        maps: str = "",
+        encoded: str = "",
         seed: int = 0,
         limit: int = 0,
     ) -> None:
@@ -113,8 +113,8 @@ class RecordingDataset(Dataset):
         self._maps = [load_map_labels(path, self.map_grid) for path in self.paths] if self.map_grid else []
         self.object_range = ObjectRange(**objects) if objects is not None else None
         self._objects = [load_objects(path) for path in self.paths] if objects is not None else []
-        self._recorded_maps = RecordedMaps(maps) if maps else None
-        self._shifts = [self._recorded_maps.shifts(path) for path in self.paths] if maps else []
+        self._recorded_maps = RecordedMaps(encoded) if encoded else None
+        self._shifts = [self._recorded_maps.shifts(path) for path in self.paths] if encoded else []
         self._scores: list[np.ndarray] = []
         if sub_scores is not None:
             scores = RecordedScores(**sub_scores)

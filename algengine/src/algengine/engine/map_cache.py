@@ -168,4 +168,4 @@ def _read_maps(
         **options | {"variants": variants, "device": device},
     )
     cache.fill(recorded.paths)
-    dataset["maps"] = str(cache.folder)
+    dataset["encoded"] = str(cache.folder)
