@@ -54,10 +54,14 @@ def test_half_of_navtrain_differs_in_split_and_epochs_only():
     assert half.to_dict() == whole.to_dict()
 
 
-def test_frozen_training_differs_in_what_learns_and_how_it_reads():
-    whole, frozen = load_config("uniad_demo"), load_config("uniad_demo_frozen")
-    assert tuple(frozen.model.frozen) == SENSES and frozen.map_cache.root
-    assert frozen.load_from == whole.load_from
-    model = build(frozen)
-    learning = {name.split(".")[0] for name, parameter in model.named_parameters() if parameter.requires_grad}
-    assert learning == {"track_head", "map_head"}
+def test_on_two_cores_a_detector_comes_first_and_the_encoder_stays():
+    whole, first, second = (load_config(f"uniad_demo{end}") for end in ("", "_detect", "_frozen"))
+    assert first.load_from == whole.load_from
+    assert second.load_from == f"experiments/uniad_demo_detect/epoch_{first.train_cfg.max_epochs}.pth"
+    for config, learns in ((first, {"track_head"}), (second, {"track_head", "map_head"})):
+        assert tuple(config.model.frozen) == SENSES and config.map_cache.root
+        model = build(config)
+        parameters = [(name, parameter.requires_grad) for name, parameter in model.named_parameters()]
+        assert {name.split(".")[0] for name, learning in parameters if learning} == learns
+    assert first.train_dataloader.dataset.clip_length == 1
+    assert first.model.track_head.life_cycle.birth == 1.0  # no score reaches it

@@ -1,0 +1,8 @@
+# The detector that UniAD's perception stage begins with, on two CPU cores: single frames, nobody is followed.
+_base_ = ['./uniad_demo_frozen.py']
+
+model = dict(map_head=None, track_head=dict(life_cycle=dict(birth=1.0, keep=1.0)))
+load_from = 'algengine/src/algengine/assets/vadv2_demo/weights.pth'
+optim_wrapper = dict(optimizer=dict(lr=1e-3))
+train_dataloader = dict(batch_size=32, dataset=dict(clip_length=1, clip_stride=1, map_grid=None))
+val_dataloader = dict(dataset=dict(map_grid=None))
