@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -167,3 +169,33 @@ def test_wrong_settings_are_one_sentence(folder, start, tmp_path, change, messag
     config.merge_from_dict(change)
     with pytest.raises(ConfigError, match=message):
         use_map_cache(config, torch.device("cpu"))
+
+
+FILLS = """
+import sys, torch
+from mmengine.config import Config
+from algengine import registry
+from algengine.engine.distributed import join_processes, leave_processes
+from algengine.engine.map_cache import use_map_cache
+registry.MODELS.import_from_location()
+device = join_processes("pytorch", torch.device("cpu"))
+config = Config.fromfile(sys.argv[1])
+use_map_cache(config, device)
+print(len(registry.DATASETS.build(config.train_dataloader.dataset)), "clips", flush=True)
+leave_processes()
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_share_the_work_and_wait_for_each_other(folder, start, tmp_path):
+    config = frozen_config(folder, start, str(tmp_path / "maps"))
+    config.dump(tmp_path / "config.py")
+    (tmp_path / "fills.py").write_text(FILLS)
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [sys.executable, *launch, str(tmp_path / "fills.py"), str(tmp_path / "config.py")],
+        capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("4 clips") == 2  # both see the maps of all four drives
+    assert "maps of the frozen encoder 2/2" in done.stderr  # each made half

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,7 +84,7 @@ def execute(arguments: argparse.Namespace) -> int:
     """Do what is left to do, write all files, print the table; exit code 1 if a token failed."""
     import torch
 
-    from algengine.engine.distributed import join_processes, leave_processes
+    from algengine.engine.distributed import join_processes, leave_processes, meeting, ranks
     from algengine.engine.train import choose_device
     from algengine.evaluation.open_loop import Share, Work, evaluate, journals
     from simengine.errors import ConfigError
@@ -96,7 +95,7 @@ def execute(arguments: argparse.Namespace) -> int:
     output = arguments.output or Path("experiments") / _name(arguments.config) / f"{chosen.name}.csv"
     device = join_processes(arguments.launcher, choose_device(arguments.device))
     try:
-        share, meet = Share(*_ranks()), _meeting()
+        share, meet = Share(*ranks()), meeting()
         if device.type == "cpu":
             torch.set_num_threads(arguments.threads)
         folder = output.with_name(f"{output.stem}.parts")
@@ -164,27 +163,6 @@ def _name(config: str) -> str:
     if "alg" in parts:
         parts = parts[parts.index("alg") + 1 :]
     return path.name if path.is_absolute() and "alg" not in path.parts else "/".join(parts)
-
-
-def _ranks() -> tuple[int, int]:
-    from torch import distributed
-
-    if not distributed.is_initialized():
-        return 0, 1
-    return distributed.get_rank(), distributed.get_world_size()
-
-
-def _meeting() -> Callable[[], None]:
-    """Give a function that returns once all processes have called it.
-
-    It waits for a week: a process that has little to do must not give up on one that has much.
-    """
-    from torch import distributed
-
-    if not distributed.is_initialized():
-        return lambda: None
-    group = distributed.new_group(backend="gloo", timeout=timedelta(days=7))
-    return lambda: distributed.barrier(group)
 
 
 @contextmanager

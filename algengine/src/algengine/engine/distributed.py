@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from datetime import timedelta
 
 import torch
 import torch.distributed
@@ -51,6 +53,24 @@ def leave_processes() -> None:
     """End what `join_processes` began."""
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
+
+
+def ranks() -> tuple[int, int]:
+    """Return which of how many processes this is."""
+    if not torch.distributed.is_initialized():
+        return 0, 1
+    return torch.distributed.get_rank(), torch.distributed.get_world_size()
+
+
+def meeting() -> Callable[[], None]:
+    """Give a function that returns once all processes have called it.
+
+    It waits for a week: a process that has little to do must not give up on one that has much.
+    """
+    if not torch.distributed.is_initialized():
+        return lambda: None
+    group = torch.distributed.new_group(backend="gloo", timeout=timedelta(days=7))
+    return lambda: torch.distributed.barrier(group)
 
 
 class PlannerRunner(Runner):

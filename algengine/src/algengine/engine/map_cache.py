@@ -18,13 +18,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.distributed
 from mmengine.config import Config
 
 from algengine import registry
 from algengine.datasets.perturb import Perturbation
 from algengine.datasets.recorded_maps import FORMAT, VERSION
 from algengine.datasets.recording_files import RecordingFiles
+from algengine.engine.distributed import meeting, ranks
 from algengine.engine.weights import load_checkpoint
 from algengine.planners.bev_model import SENSES, BEVModel
 from algengine.planners.encode_log import encode_displaced
@@ -77,14 +77,12 @@ class MapCache:
 
         The processes of a distributed training share the work; all return when everything is there.
         """
-        rank, processes = 0, 1
-        if torch.distributed.is_initialized():
-            rank, processes = torch.distributed.get_rank(), torch.distributed.get_world_size()
+        rank, processes = ranks()
+        meet = meeting()
         mine = recordings[rank::processes]
         with progress_bar("maps of the frozen encoder", len(mine), shown=rank == 0) as step:
             made = self._files.fill(mine, self._make, lambda _: step())
-        if processes > 1:
-            torch.distributed.barrier()
+        meet()
         return made
 
     def shifts(self, token: str) -> np.ndarray:
