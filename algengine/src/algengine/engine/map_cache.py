@@ -25,7 +25,7 @@ from algengine.datasets.perturb import Perturbation
 from algengine.datasets.recorded_maps import FORMAT, VERSION
 from algengine.datasets.recording_files import RecordingFiles
 from algengine.engine.distributed import meeting, ranks
-from algengine.engine.weights import load_checkpoint
+from algengine.engine.weights import add_tensors, load_checkpoint
 from algengine.planners.bev_model import SENSES, BEVModel
 from algengine.planners.encode_log import encode_displaced
 from simengine.datatypes.observation_log import ObservationLog
@@ -34,6 +34,8 @@ from simengine.progress import progress_bar
 
 DTYPES = ("float32", "float16")
 _LOADERS = ("train_dataloader", "val_dataloader")
+_WITHOUT_LABELS = dict.fromkeys(("label_grid", "map_grid", "objects", "sub_scores"))
+"""Of a dataset that is asked for its recordings only, nothing else needs to be read."""
 
 
 class MapCache:
@@ -106,9 +108,7 @@ class MapCache:
         for name in (*SENSES, "data_preprocessor"):
             part = self._model.get_submodule(name)
             digest.update(repr(part).encode())
-            for key, value in [*part.state_dict().items(), *part.named_buffers()]:
-                digest.update(f"{name}.{key} {value.dtype} {tuple(value.shape)}".encode())
-                digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+            add_tensors(digest, [*part.named_parameters(), *part.named_buffers()])
         model, moved = self._model, self._perturbation
         facts = [VERSION, self._cameras, model.image_size, model.compat, self._dtype]
         facts += [self._variants, moved.lateral, moved.yaw] if self._variants else []
@@ -155,7 +155,7 @@ def _read_maps(
             f"map_cache.root is set but a dataset is {dataset['type']}, expected RecordingDataset: train it with "
             "--cfg-options map_cache.root="
         )
-    recorded = registry.DATASETS.build(dict(dataset))
+    recorded = registry.DATASETS.build(dict(dataset) | _WITHOUT_LABELS)
     displaced = recorded.perturbation.probability > 0
     variants = options.get("variants", 0) if displaced else 0
     cache = MapCache(

@@ -6,12 +6,14 @@ JSON) and `metadata` (JSON).
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import pickle
 import re
 import struct
 import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,6 +132,13 @@ def build_planner(model: dict, state_dict: dict[str, torch.Tensor] | None = None
                 "use the config that they were trained with"
             ) from error
     return planner.eval()
+
+
+def add_tensors(digest: hashlib._Hash, tensors: Iterable[tuple[str, torch.Tensor]]) -> None:
+    """Let a hash depend on named tensors: names, types, shapes and all values."""
+    for name, value in tensors:
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
 
 
 def _why_not(path: Path, error: Exception) -> str:

@@ -19,6 +19,7 @@ import torch
 
 from algengine.datasets.futures import log_futures
 from algengine.datasets.recording_files import RecordingFiles
+from algengine.engine.weights import add_tensors
 from algengine.planners.encode_log import STATUS, encode_log, log_status
 from algengine.planners.vadv2 import VADv2
 from simengine.datatypes.observation_log import ObservationLog
@@ -33,9 +34,7 @@ _REFERENCE = "reference."
 def planner_key(planner: VADv2, model: dict) -> str:
     """Return the hex SHA-256 of a planner's architecture and of all its weights."""
     digest = hashlib.sha256(json.dumps(model, sort_keys=True).encode())
-    for name, value in sorted(planner.state_dict().items()):
-        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    add_tensors(digest, sorted(planner.state_dict().items()))
     return digest.hexdigest()
 
 

@@ -6,10 +6,8 @@ import argparse
 import os
 from pathlib import Path
 
-from rich.console import Console
-
 from simengine.errors import ConfigError
-from simengine.progress import make_progress
+from simengine.progress import progress_bar
 from simengine.world.splits import BUILTIN_SPLITS, builtin_handles, write_split
 
 EXAMPLE = """example:
@@ -33,14 +31,13 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.workers < 1:
         raise ConfigError(f"--workers is {arguments.workers}, expected at least 1")
     total = len(builtin_handles(arguments.split, arguments.num_scenarios))
-    with make_progress(Console(stderr=True)) as progress:
-        task = progress.add_task(arguments.split, total=total)
+    with progress_bar(arguments.split, total) as step:
         count = write_split(
             arguments.split,
             arguments.destination,
             workers=arguments.workers,
             num_scenarios=total,
-            progress=lambda: progress.update(task, advance=1),
+            progress=step,
         )
     print(f"wrote {count} scenarios to {arguments.destination}")
     return 0

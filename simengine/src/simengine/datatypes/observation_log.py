@@ -94,7 +94,7 @@ class ObservationLog:
 
         Args:
             path: of the file.
-            images: False leaves `jpegs` empty, which is a hundredth of the memory; see `read_jpegs`.
+            images: False leaves `jpegs` empty, which takes nearly all of the memory; see `read_jpegs`.
 
         Raises:
             ScenarioFormatError: the file is missing, truncated or of another format.
