@@ -173,15 +173,17 @@ def test_wrong_settings_are_one_sentence(folder, start, tmp_path, change, messag
 
 FILLS = """
 import sys, torch
+from pathlib import Path
 from mmengine.config import Config
 from algengine import registry
-from algengine.engine.distributed import join_processes, leave_processes
+from algengine.engine.distributed import join_processes, leave_processes, ranks
 from algengine.engine.map_cache import use_map_cache
 registry.MODELS.import_from_location()
 device = join_processes("pytorch", torch.device("cpu"))
 config = Config.fromfile(sys.argv[1])
 use_map_cache(config, device)
-print(len(registry.DATASETS.build(config.train_dataloader.dataset)), "clips", flush=True)
+clips = len(registry.DATASETS.build(config.train_dataloader.dataset))
+Path(sys.argv[2], f"clips_{ranks()[0]}").write_text(str(clips))  # two at once would mix what they print
 leave_processes()
 """
 
@@ -193,9 +195,10 @@ def test_two_processes_share_the_work_and_wait_for_each_other(folder, start, tmp
     (tmp_path / "fills.py").write_text(FILLS)
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
-        [sys.executable, *launch, str(tmp_path / "fills.py"), str(tmp_path / "config.py")],
+        [sys.executable, *launch, str(tmp_path / "fills.py"), str(tmp_path / "config.py"), str(tmp_path)],
         capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("4 clips") == 2  # both see the maps of all four drives
+    seen = [(tmp_path / f"clips_{rank}").read_text() for rank in range(2)]
+    assert seen == ["4", "4"]  # both see the maps of all four drives
     assert "maps of the frozen encoder 2/2" in done.stderr  # each made half
