@@ -233,7 +233,7 @@ def _openscene_camera(number: int, channel: str) -> dict:
     return {
         "data_path": f"{NAME}/{channel}/{number:016x}.jpg",
         "sensor2lidar_rotation": rotation_from_quaternion(row["rotation"]),
-        "sensor2lidar_translation": row["translation"] - [1.5, 0.0, 1.63],
+        "sensor2lidar_translation": row["translation"],
         "cam_intrinsic": row["intrinsic"],
         "distortion": row["distortion"],
     }

@@ -7,6 +7,7 @@ import torch
 from algengine.datasets.frames import camera_inputs
 from algengine.models.bev.grid import BEVGrid
 from algengine.models.bev.projection import CameraRig, distort, project, view_cells
+from simengine.render.lens import Lens
 from simengine.render.rig import nuplan_rig
 
 pytestmark = pytest.mark.mm
@@ -39,6 +40,25 @@ def test_distortion_by_hand_and_its_limit():
     # radial 1 - 0.1 * 0.25, tangential p2 (r2 + 2 x x) = 0.01 * 0.75
     assert torch.allclose(bent[0], torch.tensor([0.5 * 0.975 + 0.0075, 0.0]))
     assert trusted.tolist() == [True, False]  # 1 - 0.3 * 9 < 0
+
+
+def test_lenses_of_all_coefficients_bend_as_the_renderer_draws_them():
+    lens = [-0.2, 0.05, 0.002, -0.001, 0.01, 0.1, -0.02, 0.003, 0.004, -0.002, 0.003, 0.001]
+    points = np.random.default_rng(0).uniform(-0.9, 0.9, (100, 2))
+    for count in (5, 8, 12):
+        bent, trusted = distort(torch.from_numpy(points), torch.tensor(lens[:count], dtype=torch.float64))
+        np.testing.assert_allclose(bent, Lens.from_opencv(lens[:count]).distort(points), atol=1e-14)
+        assert trusted.all()
+
+
+@pytest.mark.parametrize(
+    "lens", [[-0.3, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0.5, 0.4, 0], [0, 0, 0, 0, 0, -0.5, 0, 0]]
+)
+def test_no_lens_is_trusted_beyond_its_fold(lens):
+    fold = Lens.from_opencv(lens).fold_radius
+    radii = torch.tensor([0.99, 1.01], dtype=torch.float64) * fold
+    _, trusted = distort(torch.stack([radii, 0 * radii], dim=-1), torch.tensor(lens, dtype=torch.float64))
+    assert trusted.tolist() == [True, False]
 
 
 def test_pairs_are_exactly_the_visible_ones():

@@ -41,7 +41,7 @@ def camera_inputs(
         shift: (3,) pose of a pretended ego frame in the real one, see `perturb`.
 
     Returns:
-        `intrinsic` (N, 3, 3), `cam_from_ego` (N, 4, 4), `distortion` (N, 5).
+        `intrinsic` (N, 3, 3), `cam_from_ego` (N, 4, 4), `distortion` (N, 12).
     """
     fitted = [camera.resized(*size_px) for camera in cameras]
     cam_from_ego = invert(np.stack([camera.ego_from_cam for camera in fitted]))
@@ -50,7 +50,7 @@ def camera_inputs(
     return {
         "intrinsic": np.stack([camera.intrinsic for camera in fitted]).astype(np.float32),
         "cam_from_ego": cam_from_ego.astype(np.float32),
-        "distortion": np.stack([camera.distortion for camera in fitted]).astype(np.float32),
+        "distortion": np.stack([camera.lens for camera in fitted]).astype(np.float32),
     }
 
 

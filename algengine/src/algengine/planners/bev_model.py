@@ -91,7 +91,7 @@ class BEVModel(Base3DDetector):
         """Return which cells each camera sees; calibrations are constant over a clip.
 
         Args:
-            inputs: with `intrinsic` (B, N, 3, 3), `cam_from_ego` (B, N, 4, 4) and `distortion` (B, N, 5).
+            inputs: with `intrinsic` (B, N, 3, 3), `cam_from_ego` (B, N, 4, 4) and `distortion` (B, N, 12).
             padded_size: width and height of the padded images [px].
         """
         rig = CameraRig(

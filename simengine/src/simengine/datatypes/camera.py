@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike
 from simengine.datatypes.check import require_finite, require_shape
 from simengine.datatypes.vehicle import AXLE_HEIGHT
 
+_LENS_SIZES = (5, 8, 12)
+
 
 @dataclass(frozen=True)
 class CameraCalibration:
@@ -35,10 +37,15 @@ class CameraCalibration:
     def __post_init__(self) -> None:
         require_shape(f"camera {self.name}.intrinsic", self.intrinsic, (3, 3))
         require_shape(f"camera {self.name}.ego_from_cam", self.ego_from_cam, (4, 4))
-        if np.shape(self.distortion) not in ((8,), (12,)):
-            require_shape(f"camera {self.name}.distortion", self.distortion, (5,))
+        if np.shape(self.distortion) not in [(size,) for size in _LENS_SIZES]:
+            require_shape(f"camera {self.name}.distortion", self.distortion, _LENS_SIZES[:1])
         for field in ("intrinsic", "ego_from_cam", "distortion"):
             require_finite(f"camera {self.name}.{field}", getattr(self, field))
+
+    @property
+    def lens(self) -> np.ndarray:
+        """All twelve coefficients of `distortion`; those it leaves out are zeros."""
+        return _padded(self.distortion, _LENS_SIZES[-1])
 
     def resized(self, width_px: int, height_px: int) -> CameraCalibration:
         """Return the calibration of the same camera with images scaled to another size."""
@@ -53,7 +60,20 @@ def ground_from_axle(pose: np.ndarray) -> np.ndarray:
     return raised
 
 
-def five_coefficients(listed: ArrayLike) -> np.ndarray:
-    """Return OpenCV's k1, k2, p1, p2, k3 (5,) of a file that lists these, fewer or none; the rest are zeros."""
-    given = np.asarray(listed, np.float64).ravel()[:5]
-    return np.concatenate([given, np.zeros(5 - len(given))])
+def lens_coefficients(listed: ArrayLike | None) -> np.ndarray:
+    """Return the `distortion` of a camera, given OpenCV's coefficients as a file lists them; the rest are zeros.
+
+    Args:
+        listed: the first of k1, k2, p1, p2, k3, k4, k5, k6, s1, s2, s3, s4; None or nothing for a pinhole.
+
+    Raises:
+        ValueError: there are more than these.
+    """
+    given = np.asarray(() if listed is None else listed, np.float64).ravel()
+    if len(given) > _LENS_SIZES[-1]:
+        raise ValueError(f"{len(given)} lens coefficients, expected at most {_LENS_SIZES[-1]} of OpenCV's")
+    return _padded(given, next(size for size in _LENS_SIZES if size >= len(given)))
+
+
+def _padded(coefficients: np.ndarray, size: int) -> np.ndarray:
+    return np.concatenate([coefficients, np.zeros(size - len(coefficients))])

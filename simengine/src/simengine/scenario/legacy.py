@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simengine.datatypes.camera import CameraCalibration, five_coefficients, ground_from_axle
+from simengine.datatypes.camera import CameraCalibration, ground_from_axle, lens_coefficients
 from simengine.datatypes.ego import EgoTrack
 from simengine.datatypes.vehicle import VehicleParams
 from simengine.errors import ScenarioFormatError
@@ -154,7 +154,7 @@ def _camera(key: str, camera: Mapping) -> CameraCalibration:
         height_px=int(camera["height"]),
         intrinsic=np.asarray(camera["intrinsic"], np.float64),
         ego_from_cam=ground_from_axle(make_transform(rotation, translation)),
-        distortion=five_coefficients(camera.get("distortion", ())),
+        distortion=lens_coefficients(camera.get("distortion")),
     )
 
 

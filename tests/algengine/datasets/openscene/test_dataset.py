@@ -34,7 +34,7 @@ def test_samples_follow_the_split_and_have_the_planners_inputs(scene):
     assert data.tokens == scene.tokens
     shapes = {k: tuple(v.shape) for k, v in data[0]["inputs"].items()}
     assert shapes == {
-        "images": (4, 2, 18, 32, 3), "intrinsic": (2, 3, 3), "cam_from_ego": (2, 4, 4), "distortion": (2, 5),
+        "images": (4, 2, 18, 32, 3), "intrinsic": (2, 3, 3), "cam_from_ego": (2, 4, 4), "distortion": (2, 12),
         "motion": (4, 3), "history": (4, 4, 3), "velocity": (4, 4, 2), "acceleration": (4, 4, 2), "command": (4, 4),
         "history_valid": (4, 4), "can_bus": (4, 18), "heading": (4,),
     }  # fmt: skip

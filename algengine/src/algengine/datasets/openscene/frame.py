@@ -9,7 +9,8 @@ import numpy as np
 
 from algengine.datasets.openscene.objects import SeenObjects, parse_objects
 from algengine.errors import RecordingError
-from simengine.datatypes.camera import five_coefficients
+from simengine.datatypes.camera import lens_coefficients
+from simengine.datatypes.openscene_camera import axle_from_cam
 from simengine.datatypes.vehicle import VehicleParams
 from simengine.geometry.se3 import make_transform, rotation_from_quaternion
 
@@ -28,9 +29,9 @@ class FrameCamera:
     Attributes:
         name: channel.
         axle_from_cam: (4, 4) pose on the vehicle, in the frame at the height of its rear axle. Files call it
-            `sensor2lidar`, but it is not the lidar's.
+            `sensor2lidar`, see `openscene_camera`.
         intrinsic: (3, 3) for images as they are stored [px].
-        distortion: (5,) OpenCV.
+        distortion: see `CameraCalibration`.
     """
 
     name: str
@@ -177,11 +178,8 @@ class FrameParser:
 
 
 def _camera(name: str, entry: Mapping) -> FrameCamera:
-    pose = make_transform(
-        _array(entry["sensor2lidar_rotation"], (3, 3)), _array(entry["sensor2lidar_translation"], (3,))
-    )
-    given = entry.get("distortion")
-    distortion = five_coefficients(() if given is None else given)
+    pose = _array(axle_from_cam(entry), (4, 4))
+    distortion = lens_coefficients(entry.get("distortion"))
     return FrameCamera(name, pose, _array(entry["cam_intrinsic"], (3, 3)), distortion)
 
 

@@ -15,6 +15,7 @@ from torch.nn import functional
 from algengine.models.layers.deformable_attention import Pairs
 
 _MIN_DEPTH = 0.2
+_LENS_COEFFICIENTS = 12
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class CameraRig:
     Attributes:
         intrinsic: (B, N, 3, 3) pinhole matrices for images of `image_size` [px].
         cam_from_ego: (B, N, 4, 4).
-        distortion: (B, N, 5) OpenCV k1, k2, p1, p2, k3.
+        distortion: (B, N, D) the first D of OpenCV's coefficients, see `distort`.
         image_size: width and height of the images without padding [px].
         padded_size: width and height after padding at the right and the bottom [px].
     """
@@ -75,19 +76,24 @@ def distort(xy: Tensor, coefficients: Tensor) -> tuple[Tensor, Tensor]:
 
     Args:
         xy: (..., 2) undistorted, depth one.
-        coefficients: (..., 5) k1, k2, p1, p2, k3, broadcastable.
+        coefficients: (..., D) the first D of OpenCV's k1, k2, p1, p2, k3, k4, k5, k6, s1, s2, s3, s4, broadcastable.
 
     Returns:
-        Points (..., 2), and a mask (...) that is false where the radial polynomial has turned back.
+        Points (..., 2), and a mask (...) that is false where the radial part has turned back.
     """
-    k1, k2, p1, p2, k3 = coefficients.unbind(-1)
+    given = functional.pad(coefficients, (0, _LENS_COEFFICIENTS - coefficients.shape[-1]))
+    k1, k2, p1, p2, k3, k4, k5, k6, s1, s2, s3, s4 = given.unbind(-1)
     x, y = xy.unbind(-1)
     r2 = x * x + y * y
-    radial = 1 + r2 * (k1 + r2 * (k2 + r2 * k3))
-    growing = 1 + r2 * (3 * k1 + r2 * (5 * k2 + r2 * 7 * k3)) > 0
-    dx = 2 * p1 * x * y + p2 * (r2 + 2 * x * x)
-    dy = p1 * (r2 + 2 * y * y) + 2 * p2 * x * y
-    return torch.stack([x * radial + dx, y * radial + dy], dim=-1), growing
+    above = 1 + r2 * (k1 + r2 * (k2 + r2 * k3))
+    below = 1 + r2 * (k4 + r2 * (k5 + r2 * k6))
+    # The sign of d(r above / below) / dr.
+    slope = (1 + r2 * (3 * k1 + r2 * (5 * k2 + r2 * 7 * k3))) * below
+    slope = slope - 2 * r2 * above * (k4 + r2 * (2 * k5 + r2 * 3 * k6))
+    radial = above / below
+    dx = 2 * p1 * x * y + p2 * (r2 + 2 * x * x) + r2 * (s1 + r2 * s2)
+    dy = p1 * (r2 + 2 * y * y) + 2 * p2 * x * y + r2 * (s3 + r2 * s4)
+    return torch.stack([x * radial + dx, y * radial + dy], dim=-1), (slope > 0) & (below > 0)
 
 
 def project(points: Tensor, rig: CameraRig, min_depth: float = _MIN_DEPTH) -> tuple[Tensor, Tensor]:

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from simengine.datatypes.camera import CameraCalibration, five_coefficients, ground_from_axle
 from simengine.datatypes.observation import Observation
+from simengine.datatypes.openscene_camera import openscene_camera
 from simengine.datatypes.vehicle import VehicleParams
 from simengine.errors import BridgeError, SimEngineError
 from simengine.geometry.se2 import to_local
-from simengine.geometry.se3 import make_transform
 
 _MALFORMED = (KeyError, TypeError, ValueError, IndexError, AttributeError, OSError)
 
@@ -67,7 +66,7 @@ class FrameReader:
         for name, entry in present["cams"].items():
             image = self._decode((self._images / entry["data_path"]).read_bytes())
             images[name] = image
-            cameras.append(_calibration(name, entry, image.shape[1], image.shape[0]))
+            cameras.append(openscene_camera(str(name), entry, image.shape[1], image.shape[0]))
         first_decision = int(present["frame_idx"]) - step
         return Observation(
             token=token,
@@ -95,19 +94,6 @@ def ego_pose(frame: dict) -> np.ndarray:
     """Return the pose (3,) of the ego's rear axle in the map datum."""
     matrix = np.asarray(frame["ego2global"], np.float64)
     return np.array([matrix[0, 3], matrix[1, 3], np.arctan2(matrix[1, 0], matrix[0, 0])])
-
-
-def _calibration(name: str, entry: dict, width_px: int, height_px: int) -> CameraCalibration:
-    rotation = np.asarray(entry["sensor2lidar_rotation"], np.float64)
-    translation = np.asarray(entry["sensor2lidar_translation"], np.float64)
-    return CameraCalibration(
-        name=str(name),
-        width_px=width_px,
-        height_px=height_px,
-        intrinsic=np.asarray(entry["cam_intrinsic"], np.float64),
-        ego_from_cam=ground_from_axle(make_transform(rotation, translation)),
-        distortion=five_coefficients(entry.get("distortion", ())),
-    )
 
 
 def _name(token: str, frames: Sequence[dict]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simengine.datatypes.camera import CameraCalibration, five_coefficients, ground_from_axle
+from simengine.datatypes.camera import CameraCalibration, ground_from_axle, lens_coefficients
 from simengine.errors import ScenarioFormatError
 from simengine.geometry.se3 import make_transform, rotation_from_quaternion
 from simengine.scenario.restricted_pickle import loads_pickle
@@ -57,7 +57,7 @@ def _camera(source: str, channel: str, *values: object) -> CameraCalibration:
             ground_from_axle(
                 make_transform(rotation_from_quaternion(rotation.reshape(4)), translation.reshape(3))
             ),
-            five_coefficients(distortion),
+            lens_coefficients(distortion),
         )
     except (TypeError, ValueError) as error:
         raise ScenarioFormatError(
@@ -83,7 +83,7 @@ def with_asset_intrinsics(
             camera = replace(  # noqa: PLW2901
                 camera,
                 intrinsic=np.array(entry["cam_intrinsic"], np.float64).reshape(3, 3),
-                distortion=five_coefficients(entry.get("distortion", ())),
+                distortion=lens_coefficients(entry.get("distortion")),
             )
         refined.append(camera)
     return tuple(refined)

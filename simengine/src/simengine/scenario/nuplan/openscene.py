@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from simengine.datatypes.camera import CameraCalibration, five_coefficients, ground_from_axle
+from simengine.datatypes.camera import CameraCalibration
+from simengine.datatypes.openscene_camera import openscene_camera
 from simengine.errors import ScenarioFormatError
-from simengine.geometry.se3 import make_transform, rotation_from_quaternion
 from simengine.scenario.restricted_pickle import load_pickle
 
 _SPLITS = ("trainval", "test", "mini")
@@ -78,22 +78,9 @@ def cameras_of_frame(frame: Mapping) -> tuple[CameraCalibration, ...]:
         ScenarioFormatError: a calibration is malformed.
     """
     try:
-        ego_from_lidar = make_transform(
-            rotation_from_quaternion(np.asarray(frame["lidar2ego_rotation"], np.float64)),
-            np.asarray(frame["lidar2ego_translation"], np.float64),
-        )
-        return tuple(_camera(name, entry, ego_from_lidar) for name, entry in frame["cams"].items())
+        return tuple(openscene_camera(name, entry, *_IMAGE_SIZE) for name, entry in frame["cams"].items())
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ScenarioFormatError(
             f"frame {frame['token']}: a malformed camera ({type(error).__name__}: {error}), expected OpenScene's cams: "
             "leave the metadata out"
         ) from None
-
-
-def _camera(name: str, entry: Mapping, ego_from_lidar: np.ndarray) -> CameraCalibration:
-    rotation = np.asarray(entry["sensor2lidar_rotation"], np.float64)
-    lidar_from_cam = make_transform(rotation, np.asarray(entry["sensor2lidar_translation"], np.float64))
-    distortion = five_coefficients(entry.get("distortion", ()))
-    intrinsic = np.array(entry["cam_intrinsic"], np.float64)
-    ego_from_cam = ground_from_axle(ego_from_lidar @ lidar_from_cam)
-    return CameraCalibration(name, *_IMAGE_SIZE, intrinsic, ego_from_cam, distortion)
