@@ -117,4 +117,15 @@ def test_unknown_rewards_are_masked_not_zero():
     assert with_hole["known"] == pytest.approx(2 / 3)
     for name in without:
         if name.startswith("loss_"):
-            assert torch.equal(with_hole[name], without[name])
+            assert with_hole[name].item() == pytest.approx(without[name].item(), rel=1e-12), name
+
+
+def test_decisions_of_which_nothing_is_known_teach_nothing():
+    outputs, outcomes = make_outputs(5), make_outcomes(5)
+    outputs = {name: value.requires_grad_() for name, value in outputs.items()}
+    unknown = {name: torch.full_like(value, torch.nan) for name, value in outcomes.rewards.items()}
+    values = PublishedObjective(rank_weight=2.0)(outputs, replace(outcomes, rewards=unknown))
+    losses = [value for name, value in values.items() if name.startswith("loss_")]
+    sum(losses).backward()
+    assert values["known"] == 0 and all(loss == 0 for loss in losses)
+    assert all((value.grad == 0).all() for value in outputs.values())

@@ -7,7 +7,7 @@ weight, a reference that is another kind of policy, probabilities clamped at 1e-
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -16,7 +16,7 @@ from torch.nn import functional
 from algengine.heads.sub_score_heads import PUBLISHED_RANKING, SUB_SCORES, Ranking
 from algengine.heads.trajectory_scoring import IMITATION
 from algengine.losses.distillation import SUB_SCORE_WEIGHTS
-from algengine.losses.imitation import hard_imitation
+from algengine.losses.imitation import hard_imitation, masked_mean
 from algengine.post_training.outcome import SYNTHETIC, Outcomes
 from algengine.post_training.policy import sub_scores_of
 
@@ -64,17 +64,18 @@ class PublishedObjective:
             ranking: of the planner, which shapes both policies.
         """
         known = torch.stack([outcomes.known(name) for name in (*SUB_SCORES, "score")]).all(0)
-        if not known.any():
-            return {"loss_imitation": 0.0 * outputs[IMITATION].sum(), "known": known.float().mean()}
-        outputs, outcomes = {n: v[known] for n, v in outputs.items()}, outcomes.mapped(lambda v: v[known])
-        losses = {"loss_imitation": self._imitation(outputs, outcomes)}
-        losses |= self._distillation(outputs, outcomes)
+        # A weight of zero does not silence NaN.
+        rewards = {name: value.masked_fill(~known[:, None], 0.0) for name, value in outcomes.rewards.items()}
+        outcomes = replace(outcomes, rewards=rewards)
+        terms = {"loss_imitation": self._imitation(outputs, outcomes)}
+        terms |= self._distillation(outputs, outcomes)
         if self.rl:
-            losses |= self._policy_terms(outputs, outcomes, ranking)
-        losses = {name: torch.nan_to_num(value) for name, value in losses.items()}
+            terms |= self._policy_terms(outputs, outcomes, ranking)
+        losses = {name: torch.nan_to_num(masked_mean(each, known)) for name, each in terms.items()}
         return losses | {"known": known.float().mean()}
 
     def _imitation(self, outputs: Mapping[str, Tensor], outcomes: Outcomes) -> Tensor:
+        """Return the term of each decision (B,), as all terms are."""
         nearest = outcomes.nearest[:, None]
         mask = outcomes.rewards["score"].gather(1, nearest)[:, 0] > self.min_imitation_score
         mask = mask & outcomes.driven & (outcomes.fail_mask != SYNTHETIC)
@@ -84,10 +85,10 @@ class PublishedObjective:
         if self.importance_sampling:
             weight = imitation_weights(outputs[IMITATION], outcomes.reference[IMITATION], outcomes.fail_mask)
         each = hard_imitation(outputs[IMITATION], outcomes.nearest, self.label_smoothing)
-        return (weight.gather(1, nearest)[:, 0] * mask * each).mean()
+        return weight.gather(1, nearest)[:, 0] * mask * each
 
     def _distillation(self, outputs: Mapping[str, Tensor], outcomes: Outcomes) -> dict[str, Tensor]:
-        losses = {}
+        terms = {}
         for name, logits in sub_scores_of(outputs).items():
             weight = None
             if self.importance_sampling and not self.orig_il:
@@ -95,11 +96,11 @@ class PublishedObjective:
                     x.sigmoid().clamp(min=_LEAST) for x in (logits.detach(), outcomes.reference[name])
                 )
                 weight = _bounded(ours / theirs, outcomes.fail_mask)
-            loss = functional.binary_cross_entropy(
-                logits.sigmoid(), outcomes.rewards[name].to(logits), weight=weight
+            each = functional.binary_cross_entropy(
+                logits.sigmoid(), outcomes.rewards[name].to(logits), weight=weight, reduction="none"
             )
-            losses[f"loss_{name}"] = SUB_SCORE_WEIGHTS[name] * loss
-        return losses
+            terms[f"loss_{name}"] = SUB_SCORE_WEIGHTS[name] * each.mean(-1)
+        return terms
 
     def _policy_terms(
         self, outputs: Mapping[str, Tensor], outcomes: Outcomes, ranking: Ranking
@@ -116,9 +117,9 @@ class PublishedObjective:
         perfect = score == 1
         margin = (pi * ~perfect).amax(-1) + _MARGIN - (pi * perfect).amax(-1)
         return {
-            "loss_pg": -self.pg_weight * (ratio * score * log_pi).mean(),
-            "loss_entropy": self.entropy_weight * (pi * log_pi).sum(-1).mean(),
-            "loss_rank": self.rank_weight * margin.clamp(min=0.0).mean(),
+            "loss_pg": -self.pg_weight * (ratio * score * log_pi).mean(-1),
+            "loss_entropy": self.entropy_weight * (pi * log_pi).sum(-1),
+            "loss_rank": self.rank_weight * margin.clamp(min=0.0),
         }
 
 
