@@ -12,26 +12,44 @@ from factories import make_scenario
 from simengine.agents.simple import LogReplayPolicy
 from simengine.agents.traffic import LogReplay
 from simengine.dynamics.tracking import PerfectTracking
+from simengine.files.atomic import write_atomically
 from simengine.runner.run_directory import RunDirectory
 from simengine.runner.worker import PolicySource, Worker, WorkerSettings
 from simengine.sim.loop import Simulation
 from simengine.sim.protocol import Protocol
 
+PATIENCE = 240.0  # many times what anything takes on an idle machine [s]
+
 
 @dataclass(frozen=True)
 class StraightHandle:
-    """A straight drive; when loaded it leaves the id of its process in `begun`, so that a test can kill it."""
+    """A straight drive; when loaded it leaves the id of its process in `begun`, so that a test can kill it.
+
+    With `together` it waits until so many processes have begun one.
+    """
 
     token: str
     begun: str = ""
     pause: float = 0.0
+    together: int = 0
 
     def load(self):
         if self.begun:
             Path(self.begun).mkdir(exist_ok=True)
-            (Path(self.begun) / f"{self.token}.{time.monotonic_ns()}").write_text(str(os.getpid()))
+            # Whole as soon as it is there: the test reads it at once.
+            path = Path(self.begun) / f"{self.token}.{time.monotonic_ns()}"
+            write_atomically(path, str(os.getpid()).encode())
+            end = time.monotonic() + PATIENCE
+            while len(begun_by(self.begun)) < self.together:
+                assert time.monotonic() < end, f"fewer than {self.together} processes have begun"
+                time.sleep(0.02)
         time.sleep(self.pause)
         return replace(make_scenario(), token=self.token)
+
+
+def begun_by(folder: str | Path) -> set[int]:
+    """Return the ids of the processes that have begun a `StraightHandle`."""
+    return {int(path.read_text()) for path in Path(folder).glob("[!.]*")}
 
 
 @dataclass(frozen=True)

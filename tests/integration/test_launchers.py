@@ -28,9 +28,11 @@ class Checkout:
         self.calls = root / "calls.txt"
         shutil.copytree(SCRIPTS, root / "scripts")
         (root / "scripts" / "bootstrap.sh").write_text("")
-        self.put(".venv/bin/algengine", "exec sleep 60")
-        # Long enough for each planner to start.
-        self.put(".venv/bin/simengine", 'if [ "$1" = run ]; then sleep 1.5; fi; exit ${SIMULATOR_EXIT:-0}')
+        self.put(".venv/bin/algengine", "exec sleep 600")
+        # A run lasts until all planners have said what they were called with.
+        started = f'[ "$(grep -c ^algengine {self.calls})" -ge "${{PLANNERS:-1}}" ]'
+        run = f'if [ "$1" = run ]; then until {started}; do sleep 0.02; done; fi'
+        self.put(".venv/bin/simengine", f"{run}; exit ${{SIMULATOR_EXIT:-0}}")
         self.cards(0)
 
     def put(self, name: str, then: str) -> None:
@@ -47,7 +49,7 @@ class Checkout:
         path = f"{self.root / 'bin'}:{os.environ['PATH']}"
         return subprocess.run(
             ["bash", self.root / "scripts" / script, *words],
-            capture_output=True, text=True, timeout=60, check=False, env=clean | {"PATH": path} | environment,
+            capture_output=True, text=True, timeout=240, check=False, env=clean | {"PATH": path} | environment,
         )  # fmt: skip
 
     def called(self, command: str) -> list[str]:
@@ -85,7 +87,7 @@ def test_without_cards_all_cores_and_one_planner(checkout):
 
 def test_a_planner_on_each_card_and_shares_for_the_workers(checkout):
     checkout.cards(3)
-    done = checkout.run("multigpu_closed_loop_test.sh", *MODEL, "NR", "num_workers=5")
+    done = checkout.run("multigpu_closed_loop_test.sh", *MODEL, "NR", "num_workers=5", PLANNERS="3")
     assert done.returncode == 0, done.stderr
     planners = checkout.called("algengine")
     assert sorted(line.split()[1] for line in planners) == ["gpu=0", "gpu=1", "gpu=2"]
@@ -100,7 +102,9 @@ def test_a_planner_on_each_card_and_shares_for_the_workers(checkout):
 
 def test_only_the_cards_that_may_be_used(checkout):
     checkout.cards(8)
-    done = checkout.run("multigpu_closed_loop_test.sh", CUDA_VISIBLE_DEVICES="2,5", WORKERS_PER_GPU="4")
+    done = checkout.run(
+        "multigpu_closed_loop_test.sh", CUDA_VISIBLE_DEVICES="2,5", WORKERS_PER_GPU="4", PLANNERS="2"
+    )
     assert done.returncode == 0, done.stderr
     assert sorted(line.split()[1] for line in checkout.called("algengine")) == ["gpu=2", "gpu=5"]
     (simulator,) = checkout.called("simengine")
@@ -135,8 +139,8 @@ def test_what_a_failed_run_left_is_not_exported(checkout):
 
 def test_a_planner_that_cannot_start_ends_the_run(checkout):
     checkout.cards(2)
-    checkout.put(".venv/bin/algengine", 'if [ "$CUDA_VISIBLE_DEVICES" = 1 ]; then exit 3; fi; exec sleep 60')
-    checkout.put(".venv/bin/simengine", "exec sleep 60")
+    checkout.put(".venv/bin/algengine", 'if [ "$CUDA_VISIBLE_DEVICES" = 1 ]; then exit 3; fi; exec sleep 600')
+    checkout.put(".venv/bin/simengine", "exec sleep 600")
     assert checkout.run("multigpu_closed_loop_test.sh").returncode == 1
 
 

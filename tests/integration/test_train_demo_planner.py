@@ -31,7 +31,7 @@ def checkout(tmp_path):
 def run(checkout: Path, *words: str, **environment: str) -> tuple[subprocess.CompletedProcess, list[str]]:
     done = subprocess.run(
         ["bash", checkout / "scripts" / "train_demo_planner.sh", *words],
-        capture_output=True, text=True, timeout=60, check=False, env=os.environ | {"WORKERS": "1"} | environment,
+        capture_output=True, text=True, timeout=240, check=False, env=os.environ | {"WORKERS": "1"} | environment,
     )  # fmt: skip
     calls = checkout / "calls.txt"
     return done, calls.read_text().splitlines() if calls.is_file() else []

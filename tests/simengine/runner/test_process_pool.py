@@ -10,7 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from runner_factories import DeadlyHandle, StraightHandle, make_doomed_worker, make_straight_worker
+from runner_factories import (
+    PATIENCE,
+    DeadlyHandle,
+    StraightHandle,
+    begun_by,
+    make_doomed_worker,
+    make_straight_worker,
+)
 from simengine.errors import SimEngineError
 from simengine.metrics.table import scores_hash
 from simengine.runner.dispatch import DispatchOptions
@@ -85,17 +92,16 @@ def test_workers_end_with_their_parent(tmp_path, end):
         text=True,
         start_new_session=True,
     )
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE
     while len(list((tmp_path / "begun").glob("s?.*"))) < 2:
         assert time.monotonic() < deadline and parent.poll() is None, "no scenario was begun"
         time.sleep(0.05)
-    time.sleep(0.2)  # the ids are written
-    workers = [int(path.read_text()) for path in (tmp_path / "begun").iterdir()]
+    workers = begun_by(tmp_path / "begun")
     if end == signal.SIGINT:
         os.killpg(parent.pid, end)  # as a terminal does
     else:
         os.kill(parent.pid, end)
-    _, errors = parent.communicate(timeout=60)
+    _, errors = parent.communicate(timeout=PATIENCE)
     assert parent.returncode == (130 if end == signal.SIGINT else -end), errors
     assert "Traceback" not in errors
     while any(is_running(worker) for worker in workers):

@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from runner_factories import DeadlyHandle, StraightHandle, make_doomed_worker, make_straight_worker
+from runner_factories import (
+    PATIENCE,
+    DeadlyHandle,
+    StraightHandle,
+    begun_by,
+    make_doomed_worker,
+    make_straight_worker,
+)
 from simengine.errors import ConfigError, SimEngineError
 from simengine.metrics.table import scores_hash
 from simengine.runner.dispatch import DispatchOptions
@@ -75,11 +82,10 @@ class TestCluster:
 
     def test_as_many_workers_as_there_is_room_for_on_both_nodes(self, cluster, build, tmp_path):
         tokens = [f"s{i}" for i in range(9)]
-        handles = [StraightHandle(t, str(tmp_path / "begun"), pause=0.5) for t in tokens]
+        handles = [StraightHandle(t, str(tmp_path / "begun"), together=4) for t in tokens]
         rows = list(run_ray(handles, build))
         assert scores_hash(rows) == scores_hash(alone(tmp_path, tokens))
-        processes = {path.read_text() for path in (tmp_path / "begun").iterdir()}
-        assert len(processes) == 4
+        assert len(begun_by(tmp_path / "begun")) == 4
 
     def test_fractions_of_cards_decide_how_many(self, cluster):
         ray.init(log_to_driver=False)
@@ -108,17 +114,16 @@ class TestCluster:
 
         def kill_two():
             while len(killed) < 2:
-                for path in sorted(begun.glob("s?.*")):
-                    if path.name not in killed and path.read_text():
-                        os.kill(int(path.read_text()), signal.SIGKILL)
-                        killed.append(path.name)
-                        break
+                for worker in begun_by(begun) - set(killed):
+                    os.kill(worker, signal.SIGKILL)
+                    killed.append(worker)
+                    break
                 time.sleep(0.1)
 
         thread = threading.Thread(target=kill_two, daemon=True)
         thread.start()
         rows = list(run_ray(handles, build, num_workers=2))
-        thread.join(10)
+        thread.join(PATIENCE)
         assert len(killed) == 2
         assert scores_hash(rows) == scores_hash(alone(tmp_path, tokens))
 
@@ -145,8 +150,7 @@ class TestCluster:
         rows = run_ray(handles, build, num_workers=2)
         assert next(rows).token == "s0"  # while the others are still driven
         rows.close()
-        for path in (tmp_path / "t").glob("t?.*") if (tmp_path / "t").exists() else []:
-            assert ended(int(path.read_text()))
+        assert all(map(ended, begun_by(tmp_path / "t")))
         assert not ray.is_initialized()
 
     def test_a_node_that_dies_takes_nothing_along(self, cluster, build, tmp_path):
@@ -167,7 +171,7 @@ def test_an_address_without_a_cluster_is_one_sentence(monkeypatch, build):
 
 
 def ended(process_id: int) -> bool:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while Path(f"/proc/{process_id}").exists():
         if time.monotonic() > deadline:
             return False
