@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from simengine.bridge.server import PlannerServer
 from simengine.datatypes.camera import CameraCalibration
 from simengine.datatypes.observation import Observation
 from simengine.datatypes.plan import Plan
+
+PATIENCE = 120.0  # many times what anything takes on an idle machine [s]
 
 
 def make_camera(name: str = "CAM_F0", width_px: int = 8, height_px: int = 4) -> CameraCalibration:
@@ -61,12 +64,16 @@ def plan_for(observation: Observation, seen: int = 0) -> Plan:
 
 
 class MemoryPlanner:
-    """Answers with `plan_for`, remembers how often it saw each token, and notes its batches."""
+    """Answers with `plan_for`, remembers how often it saw each token, and notes its batches.
+
+    It takes `delay` seconds for a batch, and waits until `ready` is set.
+    """
 
     name = "memory"
 
     def __init__(self, delay: float = 0.0) -> None:
-        self.delay = delay
+        self.delay, self.ready = delay, threading.Event()
+        self.ready.set()
         self.seen: dict[str, int] = {}
         self.batches: list[list[str]] = []
         self.forgotten: list[str] = []
@@ -74,6 +81,7 @@ class MemoryPlanner:
     def plan_batch(self, observations: list[Observation]) -> list[Plan]:
         self.batches.append([observation.token for observation in observations])
         time.sleep(self.delay)
+        assert self.ready.wait(PATIENCE)
         plans = []
         for observation in observations:
             if observation.token.startswith("bad"):
@@ -115,11 +123,16 @@ def serving(planner: object, address: str, **options: object) -> Iterator[Planne
         yield server
     finally:
         stop.set()
-        thread.join(10.0)
+        thread.join(PATIENCE)
         assert not thread.is_alive(), "the server did not stop"
 
 
-def wait_until(condition: object, timeout: float = 5.0) -> None:
+def shared_memory() -> set[str]:
+    """Return the names of shared memory that is ours or a `multiprocessing.shared_memory`; others have theirs there."""
+    return {name for name in os.listdir("/dev/shm") if name.startswith(("simengine", "psm_"))}
+
+
+def wait_until(condition: object, timeout: float = PATIENCE) -> None:
     """Return once `condition()` is true, or fail."""
     end = time.monotonic() + timeout
     while not condition():

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bridge_factories import PATIENCE
 from factories import make_scenario, make_tracks
 from simengine.agents.files_planner import FilesPlannerPolicy, encode_jpeg
 from simengine.agents.traffic import LogReplay
@@ -52,7 +53,7 @@ def busy_scenario(token: str = "straight"):
 
 
 def make_client(run: Path, **options: object) -> FilesClient:
-    return FilesClient(RunFolder(run), encode_jpeg, start_timeout=10.0, plan_timeout=10.0, **options)
+    return FilesClient(RunFolder(run), encode_jpeg, start_timeout=PATIENCE, plan_timeout=PATIENCE, **options)
 
 
 def make_files_worker(run: Path, client: FilesClient, out: Path) -> Worker:

@@ -20,6 +20,7 @@ from PIL import Image
 QUEUE_LENGTH = 4
 FRAMES_PER_SCENE = 12
 POLL_S = 0.01
+PATIENCE_S = 120.0
 
 
 class ReferencePlanner(threading.Thread):
@@ -72,7 +73,8 @@ class ReferencePlanner(threading.Thread):
         return None
 
     def wait_for(self, prefix: str, step: int) -> bool:
-        for _ in range(1000):
+        end = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end:
             if (self.run_dir / "frames" / f"{prefix}_{step}.pkl").exists():
                 return True
             if self.stopped():
@@ -161,7 +163,7 @@ class ReferenceSimulator(threading.Thread):
 
     def wait(self, token: str, step: int) -> np.ndarray:
         path = self.run_dir / "plan_traj" / f"{token}_{step}.npy"
-        end = time.monotonic() + 30.0
+        end = time.monotonic() + PATIENCE_S
         while not os.path.exists(path):
             assert time.monotonic() < end, f"no plan {path.name}"
             time.sleep(POLL_S)

@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from bridge_factories import MemoryPlanner
+from bridge_factories import PATIENCE, MemoryPlanner
 from files_reference import ReferenceSimulator
 
 pytestmark = pytest.mark.mm
@@ -20,8 +20,8 @@ def test_a_foreign_simulator_is_driven_until_its_flag(clean, tmp_path):
     serving = threading.Thread(target=serve_files, args=(planner, tmp_path, clean))
     serving.start()
     simulator.start()
-    simulator.join(20.0)
-    serving.join(10.0)
+    simulator.join(PATIENCE)
+    serving.join(PATIENCE)
     assert not serving.is_alive()
     assert simulator.error is None
     assert np.isfinite(simulator.plans["aaaa"]).all()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge_factories import MemoryPlanner, make_observation, plan_for, plans_equal, serving
+from bridge_factories import PATIENCE, MemoryPlanner, make_observation, plan_for, plans_equal, serving
 from simengine.bridge.client import PlannerClient, ping
 from simengine.bridge.curve import load_keys, load_public_key, make_key_files, make_keys
 from simengine.bridge.server import PlannerServer
@@ -61,9 +61,9 @@ def test_only_the_right_key_is_served() -> None:
                 pytest.raises(PlannerTimeoutError, match="key"),
             ):
                 client.plan(observation)
-        with PlannerClient(server.address, connect_timeout=5, server_key=keys.public) as client:
+        with PlannerClient(server.address, connect_timeout=PATIENCE, server_key=keys.public) as client:
             assert plans_equal(client.plan(observation), plan_for(observation, 1))
-        assert ping(server.address, server_key=keys.public).answered == 1
+        assert ping(server.address, PATIENCE, server_key=keys.public).answered == 1
 
 
 def test_a_key_for_a_planner_without_one_is_refused() -> None:

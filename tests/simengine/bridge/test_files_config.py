@@ -2,6 +2,7 @@
 
 import pytest
 
+from bridge_factories import PATIENCE
 from files_factories import make_vocabulary
 from files_reference import ReferencePlanner
 from simengine.cli.main import main
@@ -34,10 +35,10 @@ def test_a_run_of_the_built_in_world_with_a_foreign_planner(tmp_path):
     planner.start()
     arguments = [
         "run", *KEYS, "split=demo", "num_scenarios=2", f"output_dir={tmp_path}", "render.width_px=32",
-        "render.height_px=18", "report=false", "bridge.plan_timeout=20",
+        "render.height_px=18", "report=false", "bridge.plan_timeout=120",
     ]  # fmt: skip
     assert main(arguments) == 0
-    planner.join(10.0)
+    planner.join(PATIENCE)
     assert planner.error is None
     assert [*planner.seen] == ["demo-0000", "demo-0001"]
     assert (tmp_path / "scores.csv").read_text().count(",ok,") == 2

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from bridge_factories import PATIENCE
 from factories import make_scenario
 from files_factories import busy_scenario, make_client, make_files_worker, make_vocabulary
 from files_reference import FRAMES_PER_SCENE, ReferencePlanner
@@ -44,7 +45,7 @@ def driven(tmp_path):
     worker = make_files_worker(tmp_path, client, tmp_path / "out")
     row = worker.run(Handle("straight"))
     worker.close()
-    planner.join(10.0)
+    planner.join(PATIENCE)
     assert planner.error is None
     assert row.status == "ok", row.error
     return planner, load_record(tmp_path / "out" / "records" / "straight.npz"), RunFolder(tmp_path)
@@ -164,7 +165,7 @@ def drive_empty(run):
 
     assert worker.run(Empty()).status == "ok"
     worker.close()
-    planner.join(10.0)
+    planner.join(PATIENCE)
     assert planner.error is None
     return planner.seen["straight"]
 
@@ -303,7 +304,9 @@ def test_readers_never_see_half_a_frame(tmp_path):
     stop, broken, read = threading.Event(), [], set()
 
     def look():
-        while not stop.is_set():
+        ended = False
+        while not ended:
+            ended = stop.is_set()  # looked at first: there is one more look after the end
             for path in (tmp_path / "frames").glob("*.pkl"):
                 try:
                     pickle.loads(path.read_bytes())
@@ -334,7 +337,7 @@ def test_frames_are_deleted_once_the_planner_has_gone_on(tmp_path):
         assert worker.run(Handle(token)).status == "ok"
         assert len(list((tmp_path / "frames").glob("*.pkl"))) == FRAMES_PER_SCENE
     worker.close()
-    planner.join(10.0)
+    planner.join(PATIENCE)
     assert planner.error is None
     # Underscores separate token and step in file names.
     assert [*planner.seen] == ["demo-0000", "demo-0001", "demo-0002"]
@@ -379,11 +382,10 @@ def test_a_missing_planner_is_an_error_in_time_and_the_scene_is_filled_up(tmp_pa
     client = make_client(tmp_path)
     client._start_timeout, client._plan_timeout = 0.05, 0.1
     worker = make_files_worker(tmp_path, client, tmp_path / "out")
-    started = time.monotonic()
     row = worker.run(Handle("straight"))
-    assert time.monotonic() - started < 30
     assert row.status == "failed"
     assert row.error.startswith("PlannerTimeoutError: no plan straight_4.npy")
+    assert "within 0.15 s" in row.error
     # A planner that comes to it late is led through to the end instead of waiting for minutes.
     frames = [
         pickle.loads((tmp_path / "frames" / f"straight_{k}.pkl").read_bytes())
@@ -403,7 +405,7 @@ def test_a_planner_goes_on_to_the_next_scene_after_a_failure(tmp_path):
     assert [row.status for row in rows] == ["failed", "ok"]
     assert rows[0].error == "ZeroDivisionError: out of road"
     worker.close()
-    planner.join(10.0)
+    planner.join(PATIENCE)
     assert planner.error is None
 
 

@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 
+from bridge_factories import PATIENCE, shared_memory
 from simengine.bridge.arrays import FrameReader
 from simengine.bridge.messages import Attach
 from simengine.bridge.shared_images import SharedImages, map_shared_images
@@ -106,7 +107,7 @@ elif how == "kill":
 
 @pytest.mark.parametrize("how", ["exit", "interrupt", "kill"])
 def test_nothing_is_left_however_the_owner_ends(how: str) -> None:
-    before, maps = set(os.listdir("/dev/shm")), _mapped()
+    before, maps = shared_memory(), _mapped()
     child = subprocess.Popen(
         [sys.executable, "-c", CHILD, how],
         stdin=subprocess.PIPE,
@@ -116,12 +117,12 @@ def test_nothing_is_left_however_the_owner_ends(how: str) -> None:
     )
     name, pid, fd, size = child.stdout.readline().split()
     seen = map_shared_images(Attach(name, int(pid), int(fd), int(size)))
-    _, errors = child.communicate("go\n", timeout=20)
+    _, errors = child.communicate("go\n", timeout=PATIENCE)
     assert seen[:300].tolist() == [7] * 300
     assert _mapped() == maps + 1
     del seen
     assert _mapped() == maps
-    assert set(os.listdir("/dev/shm")) == before
+    assert shared_memory() == before
     assert "leak" not in errors and "resource_tracker" not in errors
     assert errors == "" or how == "interrupt"
 
