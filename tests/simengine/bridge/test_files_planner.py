@@ -5,14 +5,13 @@ import io
 import os
 import pickle
 import threading
-import time
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from bridge_factories import MemoryPlanner
+from bridge_factories import PATIENCE, MemoryPlanner, wait_until
 from files_factories import busy_scenario, make_client, make_files_worker
 from files_reference import FRAMES_PER_SCENE, ReferenceSimulator, make_frame
 from simengine.bridge.files.folder import RunFolder
@@ -70,14 +69,14 @@ def running(server: FilesServer):
     try:
         yield raised
     finally:
-        thread.join(20.0)
+        thread.join(PATIENCE)
         stop.set()
-        thread.join(5.0)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
 
 
 def make_server(run, planner, **changes) -> FilesServer:
-    settings = FilesServerSettings(poll=0.005, **({"idle_timeout": 20.0} | changes))
+    settings = FilesServerSettings(poll=0.005, **({"idle_timeout": PATIENCE} | changes))
     return FilesServer(planner, RunFolder(run), load_pickle, decode, settings)
 
 
@@ -85,7 +84,7 @@ def drive(run, planner, tokens=("aaaa", "bbbb-001"), pause=0.0, **changes):
     simulator = ReferenceSimulator(run, list(tokens), in_place_pause=pause)
     with running(make_server(run, planner, **changes)) as raised:
         simulator.start()
-        simulator.join(20.0)
+        simulator.join(PATIENCE)
     assert simulator.error is None
     assert raised == []
     return simulator
@@ -213,12 +212,12 @@ def test_a_scene_that_is_started_again_is_driven_afresh(tmp_path):
         for path in (tmp_path / "frames").glob("*.pkl"):
             path.unlink()
         original(token)
-        wait_for(tmp_path / "plan_traj" / f"{token}_12.npy")
+        wait_until((tmp_path / "plan_traj" / f"{token}_12.npy").exists)
 
     simulator.scene = scene
     with running(make_server(tmp_path, planner)) as raised:
         simulator.start()
-        simulator.join(20.0)
+        simulator.join(PATIENCE)
     assert simulator.error is None
     assert raised == []
     assert [o.step for o in planner.told] == list(range(9)) * 3
@@ -226,11 +225,22 @@ def test_a_scene_that_is_started_again_is_driven_afresh(tmp_path):
         assert len(list(csv.reader(file))) == 10  # rows are replaced, not doubled
 
 
-def wait_for(path):
-    end = time.monotonic() + 10
-    while not path.exists():
-        assert time.monotonic() < end
-        time.sleep(0.005)
+def test_a_frame_that_is_still_being_written_when_its_scene_is_found_is_not_a_second_scene(tmp_path):
+    planner = CurvePlanner()
+    for step in range(4):
+        write_frame(tmp_path, "aaaa", step)
+    RunFolder(tmp_path).flag.touch()
+    found = []
+
+    def load(path):
+        if not found:  # its writer closes it only now
+            os.utime(path, ns=(1, 1))
+        found.append(path)
+        return load_pickle(path)
+
+    FilesServer(planner, RunFolder(tmp_path), load, decode, FilesServerSettings(poll=0.005)).serve()
+    assert [o.step for o in planner.told] == [0]
+    assert len(found) == 4
 
 
 def test_cleaning_leaves_the_table_of_indices(tmp_path):
@@ -254,8 +264,8 @@ def test_a_pickle_that_asks_for_more_than_data_is_not_run(tmp_path, monkeypatch)
     RunFolder(tmp_path).flag.parent.mkdir(parents=True, exist_ok=True)
     planner = CurvePlanner()
     with running(make_server(tmp_path, planner)) as raised:
-        wait_for(tmp_path / "plan_traj" / "good_4.npy")
-        time.sleep(0.2)
+        wait_until((tmp_path / "plan_traj" / "good_4.npy").exists)
+        wait_until(lambda: planner.forgotten == ["evil"])
         RunFolder(tmp_path).flag.touch()
     assert not (tmp_path / "harm").exists()
     assert [o.token for o in planner.told] == ["good"]
@@ -279,7 +289,7 @@ def test_a_malformed_scene_is_given_up_and_named(spoil, said, tmp_path, monkeypa
     spoil(tmp_path, paths[-1])
     planner = CurvePlanner()
     with running(make_server(tmp_path, planner)) as raised:
-        time.sleep(0.3)
+        wait_until(lambda: planner.forgotten == ["aaaa"])
         RunFolder(tmp_path).flag.touch()
     assert planner.told == []
     assert "aaaa" in str(raised[0])
@@ -327,10 +337,8 @@ def test_a_scene_that_goes_silent_is_forgotten(tmp_path):
     for step in range(5):
         write_frame(tmp_path, "aaaa", step)
     with running(make_server(tmp_path, planner, scene_timeout=0.1)) as raised:
-        wait_for(tmp_path / "plan_traj" / "aaaa_5.npy")
-        end = time.monotonic() + 5
-        while not planner.forgotten and time.monotonic() < end:
-            time.sleep(0.01)
+        wait_until((tmp_path / "plan_traj" / "aaaa_5.npy").exists)
+        wait_until(lambda: planner.forgotten)
         RunFolder(tmp_path).flag.touch()
     assert planner.forgotten == ["aaaa"]
     assert raised == []

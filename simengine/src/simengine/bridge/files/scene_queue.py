@@ -60,6 +60,8 @@ class SceneQueue:
                 return False
             if self._origin is None:
                 self._origin = ego_pose(frame)[:2]
+                # Written in place, it may have been found before it was whole.
+                self.born = birth(path) or self.born
             self.frames.append(frame)
             self.next_step += 1
             self.silence = Deadline(self._timeout)
