@@ -6,7 +6,7 @@ from algengine.models.layers.inverse_sigmoid import inverse_sigmoid
 
 pytestmark = pytest.mark.mm
 
-CODE = BoxCode.of((-12.8, 51.2), (-25.6, 25.6), (-2.0, 4.0))
+CODE = BoxCode((-12.8, 51.2), (-25.6, 25.6), (-2.0, 4.0))
 
 
 def make_boxes(count: int = 50) -> torch.Tensor:

@@ -13,7 +13,7 @@ from oracles.map_attention import slow_map_attention
 pytestmark = pytest.mark.mm
 
 GRID = BEVGrid((-8.0, 8.0), (-4.0, 4.0), 2.0)
-CODE = BoxCode.of((-8.0, 8.0), (-4.0, 4.0), (-2.0, 4.0))
+CODE = BoxCode((-8.0, 8.0), (-4.0, 4.0), (-2.0, 4.0))
 DIMS, HEADS, POINTS = 8, 2, 3
 SIZE = (GRID.rows, GRID.cols)
 

@@ -8,7 +8,7 @@ from simengine.geometry.se2 import points_to_local
 
 pytestmark = pytest.mark.mm
 
-CODE = BoxCode.of((-50.0, 50.0), (-50.0, 50.0), (-2.0, 4.0))
+CODE = BoxCode((-50.0, 50.0), (-50.0, 50.0), (-2.0, 4.0))
 
 
 def moved(place: list[float], velocity: list[float], motion: list[float]) -> list[float]:

@@ -7,36 +7,33 @@ fractions of the volume, low end to high end; references move by their logits.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from algengine.models.layers.inverse_sigmoid import inverse_sigmoid
 
 CODE_SIZE = 10
-PLACE = (0, 1, 4)
-"""Columns of a code that hold x, y, z."""
 
 _LEAST_SIZE = 1e-5
 
 
-@dataclass(frozen=True)
-class BoxCode:
+class BoxCode(nn.Module):
     """Turns boxes (..., 9), see `structures.objects`, into codes (..., 10) and back.
 
-    Attributes:
-        low: low end of the volume along x, y, z in the ego frame [m].
-        high: its high end.
+    A module without parameters, so that the volume is where the network is and nothing is copied per call.
+
+    Args:
+        x_range: low and high end of the volume along x in the ego frame [m].
+        y_range: along y.
+        z_range: along z.
     """
 
-    low: tuple[float, float, float]
-    high: tuple[float, float, float]
-
-    @classmethod
-    def of(cls, x_range: Sequence[float], y_range: Sequence[float], z_range: Sequence[float]) -> BoxCode:
-        """Return the code of a volume."""
-        return cls(*((x_range[i], y_range[i], z_range[i]) for i in (0, 1)))
+    def __init__(self, x_range: Sequence[float], y_range: Sequence[float], z_range: Sequence[float]) -> None:
+        super().__init__()
+        low, high = torch.tensor([x_range, y_range, z_range], dtype=torch.float32).unbind(-1)
+        self.register_buffer("low", low, persistent=False)
+        self.register_buffer("high", high, persistent=False)
 
     def encode(self, boxes: Tensor) -> Tensor:
         """Return codes (..., 10) of boxes (..., 9) with positive sizes."""
@@ -58,17 +55,16 @@ class BoxCode:
             raw: (..., 10) output of a branch; its place is a step of the logits of `reference`.
             reference: (..., 3).
         """
-        moved = (raw[..., PLACE] + inverse_sigmoid(reference)).sigmoid()
+        step = torch.cat([raw[..., :2], raw[..., 4:5]], dim=-1)
+        moved = (step + inverse_sigmoid(reference)).sigmoid()
         place = self.place(moved)
         parts = [place[..., :2], raw[..., 2:4], place[..., 2:], raw[..., 5:]]
         return torch.cat(parts, dim=-1), moved
 
     def place(self, reference: Tensor) -> Tensor:
         """Return places (..., 3) in the ego frame [m]."""
-        low, high = reference.new_tensor(self.low), reference.new_tensor(self.high)
-        return low + reference * (high - low)
+        return self.low + reference * (self.high - self.low)
 
     def reference(self, place: Tensor) -> Tensor:
         """Return references (..., 3) of places (..., 3) [m], moved onto the border if they are outside."""
-        low, high = place.new_tensor(self.low), place.new_tensor(self.high)
-        return ((place - low) / (high - low)).clamp(0.0, 1.0)
+        return ((place - self.low) / (self.high - self.low)).clamp(0.0, 1.0)

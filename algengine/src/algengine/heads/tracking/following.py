@@ -68,5 +68,5 @@ def flat_overlap(a: Tensor, b: Tensor) -> Tensor:
 
 def _extent(boxes: Tensor) -> tuple[Tensor, Tensor]:
     across = boxes[..., 6].sin().abs() > math.sqrt(0.5)
-    size = torch.where(across[..., None], boxes[..., [4, 3]], boxes[..., [3, 4]])
+    size = torch.where(across[..., None], boxes[..., 3:5].flip(-1), boxes[..., 3:5])
     return boxes[..., :2] - size / 2, boxes[..., :2] + size / 2

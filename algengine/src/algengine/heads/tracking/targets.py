@@ -38,7 +38,9 @@ def ego_box(velocity: Tensor) -> Tensor:
     """Return the box (B, 9) of the ego in its own frame, which starts on the road below the rear axle."""
     car = VehicleParams()
     box = velocity.new_zeros(len(velocity), BOX_SIZE)
-    place = [car.rear_axle_to_center, 0.0, car.height / 2, car.length, car.width, car.height]
-    box[:, :6] = velocity.new_tensor(place)
     box[:, 7:] = velocity
+    # One column at a time: a tensor of all numbers would be copied to the GPU at every frame.
+    place = (car.rear_axle_to_center, 0.0, car.height / 2, car.length, car.width, car.height)
+    for column, number in enumerate(place):
+        box[:, column] = number
     return box

@@ -83,7 +83,7 @@ class TrackHead(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         grid = BEVGrid(tuple(x_range), tuple(y_range), cell)
-        self.code = BoxCode.of(x_range, y_range, z_range)
+        self.code = BoxCode(x_range, y_range, z_range)
         self.capacity, self.frame_dt = capacity, frame_dt
         # The first frame has no queries but the new ones, and all frames report equally many.
         self.max_found = min(max_found, num_query)
