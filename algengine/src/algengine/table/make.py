@@ -66,8 +66,8 @@ def _notes(options: TableOptions, tables: dict) -> list[str]:
         f"on {options.test_scenarios} of `common_test` and {options.test_scenarios} of `rare_test`, which no training "
         "and no mining sees.",
         f"Trainings per row: {options.seeds}, {options.steps} updates of {options.batch_size} decisions each.",
-        "Percent. Second line: difference from the base, its paired bootstrap 95 % interval over scenarios (seeds are "
-        "averaged in each scenario); bold if it excludes 0. In brackets the standard deviation over seeds.",
+        "Percent. Second line: difference from the base, its paired bootstrap 95 % interval over scenarios and "
+        "trainings; bold if it excludes 0. In brackets the standard deviation over seeds.",
         "Open loop: score of the chosen plan, mean over all decisions of the logged drive. Closed loop: one drive per "
         f"scenario, traffic {options.traffic}.",
         "The full recipe learns in variants made by a rule (tracks shifted in time), not by a learned behaviour model.",

@@ -1,19 +1,23 @@
 """From score tables of planners to the numbers of the table: means, and differences from the base with intervals.
 
-A planner of a row is trained once per seed and tested in the same scenarios each time. Scenarios are what varies most,
-so the seeds are averaged in every scenario and intervals are of the mean difference over scenarios, paired with the
-base (see `algengine.evaluation.compare`). How much the seeds differ is told beside it.
+A planner of a row is trained once per seed and tested in the same scenarios each time, those of the base. Intervals say
+what other scenarios and other seeds would give, see `paired_interval`; how much the seeds differ is told beside them.
+
+T trainings, N scenarios.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from algengine.evaluation.compare import compare_tables
 from algengine.evaluation.score_table import ScoreTable
+from algengine.table.interval import paired_interval
+
+Tables = Mapping[str, Sequence[Mapping[str, ScoreTable]]]
+"""Row -> for each seed the score tables by loop (`open`, `closed`)."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,28 @@ METRICS = (
 
 
 @dataclass(frozen=True)
+class Gain:
+    """How much better one row is than another, shares in [0, 1]; None where it is not known.
+
+    Attributes:
+        difference: mean of row - other over the scenarios that both know.
+        low: lower end of its 95 % interval; None with fewer than two scenarios.
+        high: upper end.
+    """
+
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def verdict(self) -> str:
+        """`better` or `worse` if the interval excludes 0, else `not shown`."""
+        if self.low is None or self.high is None or self.low <= 0.0 <= self.high:
+            return "not shown"
+        return "better" if self.low > 0.0 else "worse"
+
+
+@dataclass(frozen=True)
 class Cell:
     """One number of the table, shares in [0, 1]; None where it is not known.
 
@@ -55,10 +81,7 @@ class Cell:
         scenarios: that count.
         mean: over seeds and scenarios.
         spread: standard deviation of the seeds' means; None with one seed.
-        difference: mean of row - base over the scenarios of both.
-        low: lower end of its 95 % interval.
-        high: upper end.
-        verdict: `better`, `worse`, `not shown`, or `base`.
+        gain: over the base; None for the base itself.
     """
 
     row: str
@@ -66,26 +89,7 @@ class Cell:
     scenarios: int
     mean: float | None
     spread: float | None
-    difference: float | None
-    low: float | None
-    high: float | None
-    verdict: str
-
-
-def make_cells(tables: Mapping[str, Sequence[Mapping[str, ScoreTable]]], base: str) -> list[Cell]:
-    """Return all cells, row by row.
-
-    Args:
-        tables: row -> for each seed the score tables by loop (`open`, `closed`).
-        base: name of the row to compare with.
-    """
-    cells = []
-    for row, seeds in tables.items():
-        for metric in METRICS:
-            ours = [only(seed[metric.loop], metric) for seed in seeds]
-            theirs = averaged([only(seed[metric.loop], metric) for seed in tables[base]])
-            cells.append(_cell(row, metric, ours, theirs, row == base))
-    return cells
+    gain: Gain | None
 
 
 @dataclass(frozen=True)
@@ -96,82 +100,65 @@ class PairDifference:
         row: name of the recipe.
         other: name of the recipe that it is compared with.
         metric: what.
-        difference: mean of row - other over the scenarios of both.
-        low: lower end of its 95 % interval; None if there are too few scenarios.
-        high: upper end.
-        verdict: see `Cell`.
+        gain: of the row over the other.
     """
 
     row: str
     other: str
     metric: Metric
-    difference: float
-    low: float | None
-    high: float | None
-    verdict: str
+    gain: Gain
 
 
-def compare_rows(
-    tables: Mapping[str, Sequence[Mapping[str, ScoreTable]]], pairs: Sequence[tuple[str, str]], split: str
-) -> list[PairDifference]:
+def make_cells(tables: Tables, base: str) -> list[Cell]:
+    """Return all cells, row by row.
+
+    Args:
+        tables: of all rows.
+        base: name of the row to compare with.
+    """
+    return [_cell(tables, row, base, metric) for row in tables for metric in METRICS]
+
+
+def compare_rows(tables: Tables, pairs: Sequence[tuple[str, str]], split: str) -> list[PairDifference]:
     """Return the closed-loop differences of pairs of rows on a split; pairs of which a row is missing are left out."""
     metrics = [metric for metric in METRICS if (metric.loop, metric.split) == ("closed", split)]
-    found = []
-    for row, other in pairs:
-        if row not in tables or other not in tables:
-            continue
-        for metric in metrics:
-            theirs, ours = (
-                averaged([only(seed["closed"], metric) for seed in tables[name]]) for name in (other, row)
-            )
-            gain = compare_tables(theirs, ours).columns[metric.column]
-            if gain.difference is not None:
-                found.append(
-                    PairDifference(row, other, metric, gain.difference, gain.low, gain.high, gain.verdict)
-                )
-    return found
+    return [
+        PairDifference(row, other, metric, gain)
+        for row, other in pairs
+        if row in tables and other in tables
+        for metric in metrics
+        for gain in [gain_of(values_of(tables[row], metric), values_of(tables[other], metric))]
+        if gain.difference is not None
+    ]
 
 
-def only(table: ScoreTable, metric: Metric) -> ScoreTable:
-    """Return the scenarios of the metric's split, and its column."""
-    rows = [i for i, token in enumerate(table.tokens) if token.startswith(metric.split)]
-    return replace(
-        table,
-        tokens=tuple(table.tokens[i] for i in rows),
-        columns={metric.column: table.columns[metric.column][rows]},
-        failed=table.failed[rows],
-        labels={},
-    )
+def values_of(seeds: Sequence[Mapping[str, ScoreTable]], metric: Metric) -> np.ndarray:
+    """Return the metric (T, N) of a row, scenarios of its split in order of their tokens; NaN where a drive failed."""
+    tables = [seed[metric.loop] for seed in seeds]
+    tokens = sorted(token for token in tables[0].tokens if token.startswith(metric.split))
+    rows = []
+    for table in tables:
+        values = np.where(table.failed, np.nan, table.columns[metric.column])
+        place = {token: i for i, token in enumerate(table.tokens)}
+        rows.append(values[[place[token] for token in tokens]])
+    return np.stack(rows)
 
 
-def averaged(tables: Sequence[ScoreTable]) -> ScoreTable:
-    """Return the mean of tables of the same scenarios; a scenario that failed once has none."""
-    first = tables[0]
-    same = [_in_order(table, first.tokens) for table in tables]
-    columns = {
-        name: np.mean([np.where(t.failed, np.nan, t.columns[name]) for t in same], axis=0)
-        for name in first.columns
-    }
-    return replace(first, columns=columns, failed=np.any([t.failed for t in same], axis=0))
+def gain_of(ours: np.ndarray, theirs: np.ndarray) -> Gain:
+    """Return the gain of a row (T, N) over another (T', N); a scenario that failed with one training counts nowhere."""
+    known = ~np.isnan(np.concatenate([ours, theirs])).any(axis=0)
+    if not known.any():
+        return Gain()
+    ours, theirs = ours[:, known], theirs[:, known]
+    ends = paired_interval(ours, theirs) if known.sum() > 1 else (None, None)
+    return Gain(float(ours.mean() - theirs.mean()), *ends)
 
 
-def _in_order(table: ScoreTable, tokens: tuple[str, ...]) -> ScoreTable:
-    place = {token: i for i, token in enumerate(table.tokens)}
-    rows = [place[token] for token in tokens]
-    columns = {name: values[rows] for name, values in table.columns.items()}
-    return replace(table, tokens=tokens, columns=columns, failed=table.failed[rows])
-
-
-def _cell(row: str, metric: Metric, ours: Sequence[ScoreTable], base: ScoreTable, is_base: bool) -> Cell:
-    mean = averaged(ours)
-    values = mean.columns[metric.column]
-    known = ~np.isnan(values)
-    same = [_in_order(table, mean.tokens) for table in ours]
-    each = [float(table.columns[metric.column][known].mean()) for table in same] if known.any() else []
-    spread = float(np.std(each, ddof=1)) if len(each) > 1 else None
-    average = float(values[known].mean()) if known.any() else None
-    cell = Cell(row, metric, int(known.sum()), average, spread, None, None, None, "base")
-    if is_base:
-        return cell
-    found = compare_tables(base, mean).columns[metric.column]
-    return replace(cell, difference=found.difference, low=found.low, high=found.high, verdict=found.verdict)
+def _cell(tables: Tables, row: str, base: str, metric: Metric) -> Cell:
+    values = values_of(tables[row], metric)
+    gain = None if row == base else gain_of(values, values_of(tables[base], metric))
+    values = values[:, ~np.isnan(values).any(axis=0)]
+    count = values.shape[1]
+    mean = float(values.mean()) if count else None
+    spread = float(np.std(values.mean(axis=1), ddof=1)) if count and len(values) > 1 else None
+    return Cell(row, metric, count, mean, spread, gain)

@@ -7,7 +7,7 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from algengine.table.results import METRICS, Cell, PairDifference
+from algengine.table.results import METRICS, Cell, Gain, PairDifference
 from simengine.files.atomic import write_atomically
 
 _HEADER = ("row", "label", "metric", "loop", "split", "column", "scenarios", "seeds")
@@ -31,8 +31,10 @@ def write_csv(path: Path, cells: Sequence[Cell], labels: Mapping[str, str], seed
             cell.scenarios,
             seeds[cell.row],
         ]
-        numbers = [getattr(cell, name) for name in _NUMBERS]
-        writer.writerow([*facts, *("" if v is None else f"{v:.6f}" for v in numbers), cell.verdict])
+        gain = cell.gain or Gain()
+        numbers = (cell.mean, cell.spread, gain.difference, gain.low, gain.high)
+        verdict = gain.verdict if cell.gain else "base"
+        writer.writerow([*facts, *("" if v is None else f"{v:.6f}" for v in numbers), verdict])
     write_atomically(path, text.getvalue().encode())
 
 
@@ -57,7 +59,8 @@ def write_markdown(
     if pairs:
         lines += ["", "| Compared with each other | | |", "|---|---|---|"]
         lines += [
-            f"| {labels[p.row]} - {labels[p.other]} | {p.metric.label} | {_difference(p)} |" for p in pairs
+            f"| {labels[p.row]} - {labels[p.other]} | {p.metric.label} | {_difference(p.gain)} |"
+            for p in pairs
         ]
     write_atomically(path, ("\n".join(lines) + "\n").encode())
 
@@ -68,11 +71,13 @@ def _shown(cell: Cell) -> str:
     text = f"{100 * cell.mean:.1f}"
     if cell.spread is not None:
         text += f" (seeds {100 * cell.spread:.1f})"
-    return text if cell.difference is None else f"{text}<br>{_difference(cell)}"
+    if cell.gain is None or cell.gain.difference is None:
+        return text
+    return f"{text}<br>{_difference(cell.gain)}"
 
 
-def _difference(found: Cell | PairDifference) -> str:
-    text = f"{100 * found.difference:+.1f}"
-    if found.low is not None and found.high is not None:
-        text += f" [{100 * found.low:+.1f}, {100 * found.high:+.1f}]"
-    return text if found.verdict == "not shown" else f"**{text}**"
+def _difference(gain: Gain) -> str:
+    text = f"{100 * gain.difference:+.1f}"
+    if gain.low is not None and gain.high is not None:
+        text += f" [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
+    return text if gain.verdict == "not shown" else f"**{text}**"
