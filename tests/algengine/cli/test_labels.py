@@ -60,5 +60,34 @@ def test_labels_of_a_run(tmp_path, capsys, options):
         np.flatnonzero(labels.frame(i).masks[labels.frame(i).labels == CROSSING].any((0, 1))) for i in (0, 1)
     ]
     assert (ends[0][0] - ends[1][0]) * grid.cell == pytest.approx(4.0, abs=1.01 * grid.cell)
-    drivable = unpack_labels(load_labels(recording), grid)[:, LAYERS.index("drivable")]
+    drivable = unpack_labels(load_labels(recording, grid), grid)[:, LAYERS.index("drivable")]
     assert (drivable[0] == labels.frame(0).drivable).mean() > 0.99
+
+
+def test_wrong_folders_and_grids_are_one_sentence_and_draw_nothing(tmp_path, capsys):
+    run, split, other = tmp_path / "run", tmp_path / "split", tmp_path / "other"
+    write_split([make_scenario(token="a", map=make_marked_road())], split)
+    write_split([make_scenario(token="b", map=make_marked_road())], other)
+    drive(run, "a")
+    for words in (
+        [tmp_path / "none", split],
+        [run / "observations", split],
+        [run, other],
+        [run, split, "--grid", "0", "-10", "0", "10", "0.8"],
+        [run, split, "--grid", "0", "10", "0", "10", "0"],
+    ):
+        assert main(["labels", *map(str, words)]) == 1
+        sentence = capsys.readouterr().err
+        assert sentence.startswith("algengine labels: ") and "expected" in sentence
+    assert not (run / "labels").exists()
+
+
+def test_a_drive_that_sees_no_element_of_the_map_has_none(tmp_path):
+    grid = LabelGrid((-1.0, 1.0), (-0.6, 0.6), 0.4)  # inside the car, no paint under it
+    run, split = tmp_path / "run", tmp_path / "split"
+    write_split([make_scenario(token="a", map=make_marked_road())], split)
+    drive(run, "a")
+    words = ["--grid", *map(str, (*grid.x_range, *grid.y_range, grid.cell))]
+    assert main(["labels", str(run), str(split), *words]) == 0
+    labels = load_map_labels(run / "observations" / "a.npz", grid)
+    assert len(labels) == 3 and len(labels.frame(0).masks) == 0 and labels.frame(0).drivable.all()

@@ -17,10 +17,12 @@ from algengine.datasets.bev_labels import (
     shift_labels,
     unpack_labels,
 )
+from algengine.datasets.label_files import read_labels
 from algengine.errors import RecordingError
 from factories import make_straight_map, make_tracks
 from simengine.datatypes.lights import TrafficLights
 from simengine.datatypes.record import RolloutRecord
+from simengine.errors import ConfigError
 
 GRID = LabelGrid()
 
@@ -78,10 +80,58 @@ def test_layers_show_road_and_cars():
 def test_round_trip(tmp_path):
     labels = draw_labels(make_record(20.0), MapRaster(make_straight_map()), GRID)
     recording = tmp_path / "observations" / "a.npz"
-    save_labels(labels, labels_path(recording))
-    assert np.array_equal(unpack_labels(load_labels(recording), GRID), labels.astype(np.uint8))
+    save_labels(labels, GRID, labels_path(recording))
+    assert np.array_equal(unpack_labels(load_labels(recording, GRID), GRID), labels.astype(np.uint8))
     with pytest.raises(RecordingError, match="algengine labels"):
-        load_labels(tmp_path / "observations" / "b.npz")
+        load_labels(tmp_path / "observations" / "b.npz", GRID)
+
+
+def test_labels_of_another_grid_are_refused(tmp_path):
+    recording = tmp_path / "observations" / "a.npz"
+    save_labels(
+        draw_labels(make_record(20.0), MapRaster(make_straight_map()), GRID), GRID, labels_path(recording)
+    )
+    (low, high), cell = GRID.x_range, GRID.cell
+    for other in (replace(GRID, cell=2 * cell), replace(GRID, x_range=(low + cell, high + cell))):
+        with pytest.raises(RecordingError, match="expected .*--grid"):
+            load_labels(recording, other)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"cell": 0.0}, {"cell": -1.0}, {"cell": 1e3}, {"x_range": (5.0, -5.0)}, {"y_range": (0.0, np.nan)}],
+)
+def test_what_is_no_grid_is_one_sentence(wrong):
+    with pytest.raises(ConfigError, match="label grid"):
+        LabelGrid(**wrong)
+
+
+@pytest.mark.parametrize(
+    "damage", ["empty", "half", "flipped", "text", "array", "foreign", "folder", "missing"]
+)
+def test_damaged_label_files_are_one_sentence(tmp_path, damage):
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, bits=np.arange(5000) % 251)
+    whole = path.read_bytes()
+    path.unlink()
+    if damage == "folder":
+        path.mkdir()
+    elif damage == "array":
+        with path.open("wb") as file:
+            np.save(file, np.zeros(3))
+    elif damage != "missing":
+        middle = len(whole) // 2
+        flipped = whole[:middle] + bytes(b ^ 0x5A for b in whole[middle : middle + 40]) + whole[middle + 40 :]
+        content = {
+            "empty": b"",
+            "half": whole[:middle],
+            "flipped": flipped,
+            "text": b"hello",
+            "foreign": whole,
+        }
+        path.write_bytes(content[damage])
+    with pytest.raises(RecordingError, match="cannot be read .*algengine labels"):
+        read_labels(path, ("bits", "shape"))
 
 
 def test_shifted_labels_equal_labels_drawn_there():

@@ -13,6 +13,7 @@ from algengine.datasets.vocabulary import (
     save_vocabulary,
 )
 from algengine.errors import RecordingError
+from simengine.errors import ConfigError
 
 
 def futures(count: int = 300) -> np.ndarray:
@@ -57,6 +58,12 @@ def test_balance_limits_common_motions():
 def test_too_few_futures_is_one_sentence():
     with pytest.raises(RecordingError, match="at least as many"):
         make_vocabulary(futures(5), 64)
+
+
+@pytest.mark.parametrize(("size", "seed"), [(0, 0), (1, 0), (-3, 0), (16, -1)])
+def test_sizes_and_seeds_that_cannot_be_are_one_sentence(size, seed):
+    with pytest.raises(ConfigError, match="expected 2 plans or more"):
+        make_vocabulary(futures(), size, seed)
 
 
 def test_round_trip_and_broken_files(tmp_path):

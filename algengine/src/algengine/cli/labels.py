@@ -42,9 +42,14 @@ def execute(arguments: argparse.Namespace) -> int:
     x_low, x_high, y_low, y_high, cell = arguments.grid
     grid = LabelGrid((x_low, x_high), (y_low, y_high), cell)
     tokens = [token for token in recorded_tokens(arguments.recordings) if token in handles]
+    if not tokens:
+        raise ConfigError(
+            f"{arguments.scenarios} has none of the scenarios that were recorded in {arguments.recordings}, expected "
+            "the split that was driven: give its folder"
+        )
     jobs = [(arguments.recordings, handles[token], grid) for token in tokens]
     with ProcessPoolExecutor(arguments.workers) as pool:
-        done = pool.map(draw_recording, *zip(*jobs, strict=True)) if jobs else ()
+        done = pool.map(draw_recording, *zip(*jobs, strict=True))
         with progress_bar("labels", len(jobs)) as step:
             for _ in done:
                 step()

@@ -13,12 +13,14 @@ import numpy as np
 import shapely
 from scipy.spatial import cKDTree
 
+from algengine.datasets.label_files import read_labels
 from algengine.datasets.map_shapes import drivable_shape, union
 from algengine.errors import RecordingError
 from simengine.datatypes.agents import AgentTracks, AgentType
 from simengine.datatypes.lights import LightState, TrafficLights
 from simengine.datatypes.map import AreaKind, VectorMap
 from simengine.datatypes.record import RolloutRecord
+from simengine.errors import ConfigError
 from simengine.files.atomic import write_atomically
 from simengine.geometry import polyline
 from simengine.geometry.se2 import points_to_local, points_to_parent
@@ -50,11 +52,26 @@ class LabelGrid:
         x_range: low and high end along x [m].
         y_range: low and high end along y [m].
         cell: edge of a label cell [m].
+
+    Raises:
+        ConfigError: that is no grid.
     """
 
     x_range: tuple[float, float] = (-12.8, 57.6)
     y_range: tuple[float, float] = (-25.6, 25.6)
     cell: float = 0.8
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.layout).all() and self.cell > 0 and min(self.shape) > 0):
+            raise ConfigError(
+                f"a label grid has x_range={self.x_range}, y_range={self.y_range}, cell={self.cell}, expected finite "
+                "ranges from low to high and cells of more than 0 m that fit into them"
+            )
+
+    @property
+    def layout(self) -> np.ndarray:
+        """Ends of both ranges and the edge of a cell (5,) [m]."""
+        return np.array([*self.x_range, *self.y_range, self.cell], np.float64)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -146,31 +163,39 @@ def labels_path(recording: Path) -> Path:
     return recording.parent.parent / "labels" / recording.name
 
 
-def save_labels(labels: np.ndarray, path: Path) -> None:
+def save_labels(labels: np.ndarray, grid: LabelGrid, path: Path) -> None:
     """Write rasters (D, L, rows, cols) bool, bits packed, atomically."""
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, bits=np.packbits(labels), shape=np.array(labels.shape))
+    np.savez_compressed(buffer, bits=np.packbits(labels), shape=np.array(labels.shape), grid=grid.layout)
     write_atomically(path, buffer.getvalue())
 
 
-def load_labels(recording: Path) -> np.ndarray:
+def load_labels(recording: Path, grid: LabelGrid) -> np.ndarray:
     """Return packed rasters (D, bytes per frame) of an observation log; see `unpack_labels`.
 
     Raises:
-        RecordingError: there are none, or they do not fit.
+        RecordingError: there are none, or they were drawn on another grid.
     """
     path = labels_path(recording)
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            bits, shape = file["bits"], tuple(int(n) for n in file["shape"])
-    except (OSError, ValueError, KeyError) as error:
-        raise RecordingError(
-            f"the labels {path} cannot be read ({error}): make them with `algengine labels`"
-        ) from error
+    bits, shape, layout = read_labels(path, ("bits", "shape", "grid"))
+    require_grid(path, layout, grid)
     if shape[1] != len(LAYERS):
         raise RecordingError(f"{path} has {shape[1]} layers, expected {len(LAYERS)}: make labels again")
     whole = np.unpackbits(bits, count=int(np.prod(shape))).reshape(shape)
     return np.packbits(whole.reshape(shape[0], -1), axis=1)
+
+
+def require_grid(path: Path, layout: np.ndarray, grid: LabelGrid) -> None:
+    """Check that the labels at `path`, which are of the grid `layout` (5,), are those of `grid`.
+
+    Raises:
+        RecordingError: they are not.
+    """
+    if not np.allclose(layout, grid.layout):
+        raise RecordingError(
+            f"the labels {path} were drawn on the grid {layout.tolist()}, expected {grid.layout.tolist()}: make them "
+            "again with `algengine labels --grid`"
+        )
 
 
 def unpack_labels(packed: np.ndarray, grid: LabelGrid) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import zipfile
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from algengine.datasets.bev_labels import LabelGrid
+from algengine.datasets.bev_labels import LabelGrid, require_grid
+from algengine.datasets.label_files import read_labels
 from algengine.datasets.map_labels import MapFrame
 from algengine.errors import RecordingError
 from algengine.structures.map_truth import MAP_CLASSES, MapTruth
@@ -65,11 +66,11 @@ def save_map_labels(frames: Sequence[MapFrame], grid: LabelGrid, path: Path) -> 
     buffer = io.BytesIO()
     np.savez_compressed(
         buffer,
-        grid=_layout(grid),
+        grid=grid.layout,
         classes=np.array(MAP_CLASSES),
         first=np.cumsum([0, *(len(frame.labels) for frame in frames)]),
         labels=np.concatenate([frame.labels for frame in frames]),
-        masks=np.packbits(masks.reshape(len(masks), -1), axis=1),
+        masks=np.packbits(masks.reshape(len(masks), math.prod(grid.shape)), axis=1),
         drivable=np.packbits(drivable.reshape(len(drivable), -1), axis=1),
     )
     write_atomically(path, buffer.getvalue())
@@ -82,18 +83,12 @@ def load_map_labels(recording: Path, grid: LabelGrid) -> MapLabels:
         RecordingError: there are none, they are broken, or they were drawn on another grid or for other classes.
     """
     path = map_labels_path(recording)
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            layout, classes = file["grid"], tuple(file["classes"].tolist())
-            parts = [file[name] for name in ("first", "labels", "masks", "drivable")]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    layout, names, *parts = read_labels(path, ("grid", "classes", "first", "labels", "masks", "drivable"))
+    require_grid(path, layout, grid)
+    if tuple(names.tolist()) != MAP_CLASSES:
         raise RecordingError(
-            f"the map labels {path} cannot be read ({error}): make them with `algengine labels`"
-        ) from error
-    if classes != MAP_CLASSES or not np.allclose(layout, _layout(grid)):
-        raise RecordingError(
-            f"the map labels {path} are of {', '.join(classes)} on the grid {layout.tolist()}, expected "
-            f"{', '.join(MAP_CLASSES)} on {_layout(grid).tolist()}: make them again with `algengine labels --grid`"
+            f"the labels {path} are of {', '.join(names.tolist())}, expected {', '.join(MAP_CLASSES)}: make them "
+            "again with `algengine labels`"
         )
     return MapLabels(*parts, shape=grid.shape)
 
@@ -104,7 +99,3 @@ def add_map_truth(sample: MapTruth, frame: MapFrame) -> None:
     sample.gt_map_boxes = torch.from_numpy(frame.boxes)
     sample.gt_map_masks = torch.from_numpy(frame.masks)
     sample.gt_map_drivable = torch.from_numpy(frame.drivable)
-
-
-def _layout(grid: LabelGrid) -> np.ndarray:
-    return np.array([*grid.x_range, *grid.y_range, grid.cell])

@@ -6,7 +6,6 @@ One file per recording, drawn from its executed tracks. D decisions, A agents, o
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from algengine.datasets.label_files import read_labels
 from algengine.errors import RecordingError
 from algengine.structures.objects import (
     BOX_SIZE,
@@ -170,14 +170,10 @@ def load_objects(recording: Path) -> ObjectLabels:
         RecordingError: there are none, they are broken, or they were drawn for other classes.
     """
     path = objects_path(recording)
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            classes = tuple(file["classes"].tolist())
-            labels = ObjectLabels(**{name: file[name] for name in _ARRAYS})
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    names, *arrays = read_labels(path, ("classes", *_ARRAYS))
+    if tuple(names.tolist()) != OBJECT_CLASSES:
         raise RecordingError(
-            f"the object labels {path} cannot be read ({error}): make them with `algengine labels`"
-        ) from error
-    if classes != OBJECT_CLASSES:
-        raise RecordingError(f"{path} has classes {classes}, expected {OBJECT_CLASSES}: make labels again")
-    return labels
+            f"the labels {path} are of {', '.join(names.tolist())}, expected {', '.join(OBJECT_CLASSES)}: make them "
+            "again with `algengine labels`"
+        )
+    return ObjectLabels(**dict(zip(_ARRAYS, arrays, strict=True)))

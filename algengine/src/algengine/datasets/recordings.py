@@ -108,7 +108,7 @@ class RecordingDataset(Dataset):
         self.clips = self._cut(clip_stride, min_future)
         self._label_cache: dict[int, np.ndarray] = {}
         if self.label_grid is not None:
-            self._label_cache = {i: load_labels(path) for i, path in enumerate(self.paths)}
+            self._label_cache = {i: load_labels(path, self.label_grid) for i, path in enumerate(self.paths)}
         self.map_grid = LabelGrid(**map_grid) if map_grid is not None else None
         self._maps = [load_map_labels(path, self.map_grid) for path in self.paths] if self.map_grid else []
         self.object_range = ObjectRange(**objects) if objects is not None else None

@@ -14,6 +14,7 @@ from scipy.cluster.vq import kmeans2
 from scipy.spatial import cKDTree
 
 from algengine.errors import RecordingError
+from simengine.errors import ConfigError
 from simengine.files.atomic import write_atomically
 
 _STRIDE = 5
@@ -67,7 +68,13 @@ def make_vocabulary(
 
     Raises:
         RecordingError: there are fewer distinct futures than plans.
+        ConfigError: `size` or `seed` is too small.
     """
+    if size < 2 or seed < 0:
+        raise ConfigError(
+            f"a vocabulary of {size} plans with seed {seed} cannot be made, expected 2 plans or more, a standstill "
+            "and one to drive, and a seed of at least 0"
+        )
     futures = np.asarray(futures, dtype=np.float64)
     if mirror:
         futures = np.concatenate([futures, futures * np.array([1.0, -1.0, -1.0])])
