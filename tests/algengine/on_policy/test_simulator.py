@@ -76,5 +76,7 @@ def test_threads_change_nothing(base, driven):
 def test_a_split_without_the_wanted_tokens_is_one_sentence(base):
     with pytest.raises(ConfigError, match="no scenario"):
         SimulatedWorld(WORDS, base.vocabulary, 2, only=("nobody",))
+    with pytest.raises(ConfigError, match="no scenario"):
+        SimulatedWorld(WORDS, base.vocabulary, 2, only=())
     with pytest.raises(ConfigError, match="--threads is 0, expected at least 1"):
         SimulatedWorld(WORDS, base.vocabulary, 2, threads=0)

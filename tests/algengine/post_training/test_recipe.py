@@ -85,6 +85,15 @@ def test_rare_cases_of_a_split_file(runs, tmp_path):
     assert {d.token for d in chosen if d.fail_mask == 1} == {"rare_1"}
 
 
+def test_a_split_without_tokens_is_no_failure_instead_of_all(runs, tmp_path):
+    """`algengine rare-cases` writes such a split where its rule chooses nothing."""
+    split = tmp_path / "base_ep_1pct.yaml"
+    write_split(split, SplitFile("base", {"log_names": []}, ()), [])
+    config = DataConfig(common=[runs["common"]], rare=[runs["rare"]], failures=[str(split)])
+    with pytest.raises(RecordingError, match="selects no failure of .* among the 0 tokens of data.failures"):
+        select_decisions(config, KEY)
+
+
 def test_steps_without_a_known_score_and_without_a_decision_are_left_out(tmp_path):
     log = make_log("log", decisions=3)
 

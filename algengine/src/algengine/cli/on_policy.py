@@ -68,7 +68,7 @@ def execute(arguments: argparse.Namespace) -> int:
     config = read_options(arguments)
     device = choose_device(arguments.device)
     base = load_base(arguments.checkpoint or shipped_weights("vadv2_demo"))
-    only = read_split(arguments.only).tokens if arguments.only else ()
+    only = read_split(arguments.only).tokens if arguments.only else None
     world = SimulatedWorld(arguments.overrides, base.vocabulary, config.scenes, arguments.threads, only)
     try:
         weights = train_on_policy(config, base, world, arguments.work_dir, device, _show)

@@ -46,7 +46,7 @@ class SimulatedWorld:
         vocabulary: what is scored.
         scenes: episodes at a time.
         threads: scenes that are simulated, drawn and scored at a time; what comes out does not depend on it.
-        only: tokens to use, all if none.
+        only: tokens to use; None for all.
 
     Raises:
         ConfigError: a word or the number of threads is wrong, or no scenario is left.
@@ -58,14 +58,14 @@ class SimulatedWorld:
         vocabulary: Vocabulary,
         scenes: int,
         threads: int = 1,
-        only: Sequence[str] = (),
+        only: Sequence[str] | None = None,
     ) -> None:
         if threads < 1:
             raise ConfigError(f"--threads is {threads}, expected at least 1")
         self._config = compose_run([*overrides, "ego=planner"])
         check(self._config)
-        wanted = set(only)
-        self._handles = [h for h in open_handles(self._config) if not wanted or h.token in wanted]
+        wanted = None if only is None else frozenset(only)
+        self._handles = [h for h in open_handles(self._config) if wanted is None or h.token in wanted]
         if not self._handles:
             raise ConfigError(
                 f"no scenario of the split {self._config.split} is left, expected some: check --only and num_scenarios"

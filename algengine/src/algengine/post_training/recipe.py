@@ -27,7 +27,8 @@ class DataConfig:
         common: runs over common logs; normal decisions are drawn from them.
         rare: runs over logs in which the base planner fails: real failures.
         rollouts: runs in which somebody else than the log drove: synthetic.
-        failures: splits (YAML or folders) of rare cases; only their tokens of `rare` and `rollouts` count; all if none.
+        failures: splits (YAML or folders) of rare cases; only their tokens of `rare` and `rollouts` count; all without
+            splits.
         filter: of synthetic decisions, see `keeps`.
         first_only: real failures are the first decision of each log, as in the original, where a token is one frame.
         include_real_failures: whether `rare` counts beside `rollouts`.
@@ -63,7 +64,9 @@ def select_decisions(config: DataConfig, vocabulary_key: str) -> list[Decision]:
     Raises:
         RecordingError: a run cannot be used, or the recipe selects nothing.
     """
-    wanted = {token for split in config.failures for token in read_split(Path(split)).tokens}
+    wanted = None
+    if config.failures:
+        wanted = {token for split in config.failures for token in read_split(Path(split)).tokens}
     failures = _synthetic(config, wanted, vocabulary_key)
     if config.include_real_failures:
         failures += _real(config, wanted, vocabulary_key)
@@ -73,43 +76,46 @@ def select_decisions(config: DataConfig, vocabulary_key: str) -> list[Decision]:
     return normals if config.normal_only else failures + normals
 
 
-def _why_none(config: DataConfig, wanted: set[str]) -> str:
+def _why_none(config: DataConfig, wanted: set[str] | None) -> str:
     runs = [*config.rollouts, *(config.rare if config.include_real_failures else ())]
     if not runs:
         return "the recipe names no run with failures, expected some: give data.rare or data.rollouts"
-    among = f" among the {len(wanted)} tokens of data.failures" if wanted else ""
-    remedy = "give more runs, or splits of these runs as data.failures" if wanted else "give more runs"
+    among, remedy = "", "give more runs"
+    if wanted is not None:
+        among = f" among the {len(wanted)} tokens of data.failures"
+        remedy += ", or splits of these runs as data.failures"
     return f"the recipe selects no failure of {runs} with filter {config.filter!r}{among}: {remedy}, or another filter"
 
 
-def _synthetic(config: DataConfig, wanted: set[str], key: str) -> list[Decision]:
+def _synthetic(config: DataConfig, wanted: set[str] | None, key: str) -> list[Decision]:
     chosen = []
     for run in config.rollouts:
         for decision, rewards in read_run(Path(run), key):
-            if wanted and decision.token not in wanted:
+            if wanted is not None and decision.token not in wanted:
                 continue
             if keeps(config.filter, decision.step, decision.columns(rewards), decision.driven):
                 chosen.append(replace(decision, fail_mask=SYNTHETIC))
     return chosen
 
 
-def _real(config: DataConfig, wanted: set[str], key: str) -> list[Decision]:
+def _real(config: DataConfig, wanted: set[str] | None, key: str) -> list[Decision]:
     name = "v2" if config.first_only else "none"
     return [
         replace(decision, fail_mask=REAL_FAILURE)
         for run in config.rare
         for decision, rewards in read_run(Path(run), key)
-        if (not wanted or decision.token in wanted)
+        if (wanted is None or decision.token in wanted)
         and keeps(name, decision.step, decision.columns(rewards), decision.driven)
     ]
 
 
-def _normals(config: DataConfig, count: int, wanted: set[str], key: str) -> list[Decision]:
+def _normals(config: DataConfig, count: int, wanted: set[str] | None, key: str) -> list[Decision]:
     pool = [
         replace(decision, fail_mask=NORMAL)
         for run in config.common
         for decision, rewards in read_run(Path(run), key)
-        if decision.token not in wanted and keeps("none", decision.step, decision.columns(rewards), -1)
+        if decision.token not in (wanted or ())
+        and keeps("none", decision.step, decision.columns(rewards), -1)
     ]
     if not count:
         return []
