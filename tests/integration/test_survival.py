@@ -41,12 +41,11 @@ class Swerving:
         self._speeds = {}
 
     def plan_batch(self, observations):
-        plans = [self._plan(o) for o in observations]
-        if max(o.step for o in observations) >= 2:
-            Path(sys.argv[2]).touch()  # now it can be killed in the middle of a rollout
-            time.sleep(0.1)
-            Path(sys.argv[2]).unlink()
-        return plans
+        folder = Path(sys.argv[2])
+        while max(o.step for o in observations) >= 2 and (folder / "hold").exists():
+            (folder / "held").touch()  # in the middle of a rollout
+            time.sleep(0.01)
+        return [self._plan(o) for o in observations]
 
     def _plan(self, o):
         if o.step == 0:
@@ -69,17 +68,25 @@ class Planner:
 
     def __init__(self, folder: Path) -> None:
         self.address = f"ipc://{folder}/p.sock"
-        self._program, self.busy = folder / "planner.py", folder / "busy"
-        self._program.write_text(PLANNER)
+        self._folder, self._hold, self._held = folder, folder / "hold", folder / "held"
+        (folder / "planner.py").write_text(PLANNER)
         self.start()
 
     def start(self) -> None:
-        self.process = subprocess.Popen([sys.executable, self._program, self.address, self.busy])
+        words = [sys.executable, self._folder / "planner.py", self.address, self._folder]
+        self.process = subprocess.Popen(words)
 
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
-        self.busy.unlink(missing_ok=True)
+
+    def kill_in_the_middle(self, driver: subprocess.Popen) -> None:
+        """Kill it in the middle of a rollout."""
+        self._hold.touch()
+        wait_until(self._held.exists, driver)
+        self.kill()
+        self._hold.unlink()
+        self._held.unlink()
 
 
 class Reaper:
@@ -133,21 +140,11 @@ def num_rows(root: Path) -> int:
     return len(list(root.glob("rows/*.json")))
 
 
-def wait_for_rows(root: Path, count: int, process: subprocess.Popen, seconds: float = PATIENCE) -> bool:
-    """Return whether `count` scenarios were done before the driver ended."""
-    deadline = time.monotonic() + seconds
-    while num_rows(root) < count:
-        if process.poll() is not None:
-            return False
-        assert time.monotonic() < deadline, f"fewer than {count} rows after {seconds:g} s"
-        time.sleep(0.05)
-    return True
-
-
 def wait_until(happened: Callable[[], bool], process: subprocess.Popen, seconds: float = PATIENCE) -> None:
-    """Return when it has happened, or the driver has ended."""
+    """Return when it has happened."""
     deadline = time.monotonic() + seconds
-    while process.poll() is None and not happened():
+    while not happened():
+        assert process.poll() is None, "the driver ended before it happened"
         assert time.monotonic() < deadline, f"nothing happened within {seconds:g} s"
         time.sleep(0.01)
 
@@ -178,11 +175,11 @@ def test_killed_workers_planners_and_drivers_change_no_score(tmp_path, monkeypat
                     cwd=tmp_path, stderr=opened, stdout=subprocess.DEVNULL,
                 )  # fmt: skip
             reaper = Reaper(driver.pid, parts)
-            if goal is not None and wait_for_rows(parts, goal, driver):
+            if goal is not None:
+                wait_until(lambda: num_rows(parts) >= goal, driver)  # noqa: B023
                 reaper.stop()  # so that the worker lives to see that its planner is gone
-                wait_until(planner.busy.exists, driver)
-                planner.kill()
-                time.sleep(1.0)
+                planner.kill_in_the_middle(driver)
+                time.sleep(0.5)  # it is gone for a while
                 planner.start()
                 lost = errors.count(LOST_PLANNER) + 1
                 wait_until(lambda: log.read_text().count(LOST_PLANNER) >= lost, driver)  # noqa: B023

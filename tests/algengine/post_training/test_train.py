@@ -109,6 +109,19 @@ def test_killed_and_resumed_ends_with_the_same_weights_bit_by_bit(config, base, 
     ).read_text()
 
 
+DIES = """
+import builtins, os, signal, sys
+from algengine.cli.main import main
+say = print
+def say_and_die(*words, **options):
+    say(*words, **options)
+    if str(words[0]).startswith(sys.argv[1]):
+        os.kill(os.getpid(), signal.SIGKILL)
+builtins.print = say_and_die
+sys.exit(main(sys.argv[2:]))
+"""
+
+
 @pytest.mark.slow
 def test_a_killed_process_is_resumed(config, base, tmp_path):
     weights = export_student(
@@ -118,22 +131,20 @@ def test_a_killed_process_is_resumed(config, base, tmp_path):
     recipe.write_text(
         f"data = dict(rollouts={list(config.data.rollouts)}, normal_ratio=0.0)\n"
         f"cache = dict(root={config.cache.root!r})\n"
-        "schedule = dict(steps=200, batch_size=4, lr=0.01, save_every=3, log_every=1)\n"
+        "schedule = dict(steps=30, batch_size=4, lr=0.01, save_every=3, log_every=1)\n"
     )
 
-    def start(name):
-        command = [sys.executable, "-m", "algengine.cli.main", "post-train", recipe, "--checkpoint", weights]
+    def run(name, *dies_at):
+        command = [sys.executable, "-c", DIES, *dies_at, "post-train", recipe, "--checkpoint", weights]
         command += ["--device", "cpu", "--work-dir", tmp_path / name]
-        return subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True)
+        words = [str(word) for word in command]
+        return subprocess.run(words, stdout=subprocess.PIPE, text=True, check=False)
 
-    killed = start("killed")
-    for line in killed.stdout:
-        if line.startswith("training 10/"):
-            killed.kill()
-    assert killed.wait() == -signal.SIGKILL
+    assert run("killed", "training 10/").returncode == -signal.SIGKILL
     assert not (tmp_path / "killed" / "weights.pth").exists()
-    assert start("killed").communicate() is not None
-    assert start("whole").communicate() is not None
+    resumed = run("killed", "never")
+    assert "training 10/" in resumed.stdout and "training 9/" not in resumed.stdout
+    assert run("whole", "never").returncode == resumed.returncode == 0
     ours, theirs = (state_of(tmp_path / name / "weights.pth") for name in ("killed", "whole"))
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 

@@ -22,6 +22,10 @@ def start(work: Path, weights: Path) -> subprocess.Popen:
     return subprocess.Popen([sys.executable, "-m", "algengine.cli.main", *words], cwd=REPOSITORY)
 
 
+def num_done(work: Path) -> int:
+    return len(list(work.glob("stages/*.done.json")))
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
@@ -50,19 +54,18 @@ def test_done_again_it_only_writes_the_same(whole):
 
 def test_killed_at_five_random_moments_it_ends_with_the_same_table(whole, tmp_path):
     table, weights = whole
-    rng, kills, done = random.Random(int(os.environ.get("KILL_SEED", "0"))), 0, -1
-    while kills < 5:
+    rng = random.Random(int(os.environ.get("KILL_SEED", "0")))
+    # After so many stages, and then somewhere within the next one.
+    for wanted in sorted(rng.sample(range(num_done(table) - 3), 5)):
         process = start(tmp_path, weights)
-        # So many more stages, and then somewhere within the next one.
-        wanted = done + rng.randint(2, 5)
-        while process.poll() is None and done < wanted:
-            time.sleep(0.1)
-            done = len(list(tmp_path.glob("stages/*.done.json")))
-        time.sleep(rng.uniform(0.0, 2.0))
+        while process.poll() is None and num_done(tmp_path) < wanted:
+            time.sleep(0.02)
+        moment, done = time.monotonic() + rng.uniform(0.0, 2.0), num_done(tmp_path)
+        while time.monotonic() < moment and num_done(tmp_path) == done:
+            time.sleep(0.02)
         assert process.poll() is None, "the table was done before it could be killed"
         process.send_signal(signal.SIGKILL)
         process.wait()
-        kills += 1
     assert start(tmp_path, weights).wait() == 0
     for name in FILES:
         assert (tmp_path / name).read_bytes() == (table / name).read_bytes(), name

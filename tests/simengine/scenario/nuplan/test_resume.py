@@ -84,7 +84,7 @@ def test_a_killed_conversion_leaves_no_workers_and_is_taken_up_again(town_option
     )
     (tmp_path / "options.pkl").write_bytes(pickle.dumps(town_options))
     parent = subprocess.Popen([sys.executable, program, tmp_path / "options.pkl", tmp_path / "out"])
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     workers: list[int] = []
     while len(workers) < 3 and parent.poll() is None and time.monotonic() < deadline:
         workers = children(parent.pid)  # Two workers, and the tracker of spawned processes.
