@@ -8,7 +8,8 @@ from fnmatch import fnmatchcase
 
 from torch import nn
 
-from algengine.post_training.lora import CHILD, adapted, attach
+from algengine.models.layers.low_rank import CHILD
+from algengine.post_training.lora import adapted, attach
 from simengine.errors import ConfigError
 
 

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from algengine.checkpoints.lora import to_published
 from algengine.engine.weights import FORMAT, VERSION, WEIGHTS_NAME
+from algengine.models.layers.low_rank import CHILD
 from algengine.planners.vadv2 import VADv2
-from algengine.post_training.lora import CHILD, merge
+from algengine.post_training.lora import merge
 from simengine.files.atomic import write_atomically
 
 ADAPTERS_NAME = "lora.pth"

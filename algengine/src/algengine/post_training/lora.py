@@ -1,8 +1,4 @@
-"""Low-rank adapters beside frozen layers: y = W x + b + (alpha / r) B A x.
-
-Hu et al., LoRA, 2021; reference: algengine.md 2.7. An adapter is a child of the layer that it adapts, named `lora`, so
-the layer's own keys in a state dict stay as they are.
-"""
+"""Adapters: low-rank branches beside frozen layers of a whole model, see `low_rank`."""
 
 from __future__ import annotations
 
@@ -10,48 +6,9 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from algengine.models.layers.low_rank import CHILD, LoRA, branch_of
 from simengine.errors import ConfigError
-
-CHILD = "lora"
-
-
-class LoRA(nn.Module):
-    """The added branch; zero until trained, because B starts at zero.
-
-    Args:
-        inputs: channels in.
-        outputs: channels out.
-        rank: r of each part.
-        alpha: the branch is scaled by alpha / r.
-        dropout: of what enters the branch.
-        parts: equal parts of the outputs with adapters of their own, 3 for a fused query-key-value projection.
-    """
-
-    def __init__(
-        self,
-        inputs: int,
-        outputs: int,
-        rank: int = 16,
-        alpha: float = 1.0,
-        dropout: float = 0.0,
-        parts: int = 1,
-    ) -> None:
-        super().__init__()
-        self.A = nn.Parameter(torch.randn(parts, rank, inputs) / rank)
-        self.B = nn.Parameter(torch.zeros(parts, outputs // parts, rank))
-        self.scale, self.rate = alpha / rank, dropout
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return what is added (..., outputs) for x (..., inputs)."""
-        x = functional.dropout(x, self.rate, self.training)
-        parts = [functional.linear(functional.linear(x, a), b) for a, b in zip(self.A, self.B, strict=True)]
-        return self.scale * (parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1))
-
-    def delta(self) -> Tensor:
-        """Return the change of the weight (outputs, inputs) that the branch amounts to without dropout."""
-        return self.scale * torch.cat([b @ a for a, b in zip(self.A, self.B, strict=True)])
 
 
 def attach(layer: nn.Module, rank: int, alpha: float, dropout: float, parts: int) -> LoRA:
@@ -79,7 +36,7 @@ def attach(layer: nn.Module, rank: int, alpha: float, dropout: float, parts: int
 def adapted(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     """Yield paths and layers that have an adapter."""
     for path, module in model.named_modules():
-        if isinstance(getattr(module, CHILD, None), LoRA):
+        if branch_of(module) is not None:
             yield path, module
 
 

@@ -19,6 +19,7 @@ from torch.nn import functional
 from algengine.models.layers import deformable_triton
 from algengine.models.layers.deformable import choose_form, deformable_sample
 from algengine.models.layers.deformable_triton import Layout, References, level_sizes
+from algengine.models.layers.low_rank import branch_of
 from algengine.models.layers.mosaic import in_mosaic, mosaic
 
 Shapes = tuple[tuple[int, int], ...]
@@ -48,30 +49,17 @@ def steer(query: Tensor, offsets: nn.Linear, weights: nn.Linear) -> Tensor:
     layers = (offsets, weights)
     weight, bias = torch.cat([layer.weight for layer in layers]), torch.cat([layer.bias for layer in layers])
     raw = functional.linear(query, weight, bias)
-    if not any(layer._forward_hooks for layer in layers):
+    branches = [branch_of(layer) for layer in layers]
+    if branches == [None, None]:
         return raw
-    parts = raw.tensor_split([offsets.out_features], dim=-1)
-    return torch.cat(
-        [_after_hooks(layer, query, part) for layer, part in zip(layers, parts, strict=True)], -1
-    )
+    parts = zip(branches, raw.tensor_split([offsets.out_features], dim=-1), strict=True)
+    return torch.cat([part if branch is None else part + branch(query) for branch, part in parts], dim=-1)
 
 
 def project(tokens: Tensor, conv: nn.Conv2d) -> Tensor:
-    """Return what a convolution of 1 x 1 makes of cells (B, N, S, C)."""
-    projected = functional.linear(tokens, conv.weight.flatten(1), conv.bias)
-    if not conv._forward_hooks:
-        return projected
-    # As maps of one column, (B * N, C, S, 1).
-    read, made = (cells.flatten(0, 1).transpose(1, 2)[..., None] for cells in (tokens, projected))
-    return _after_hooks(conv, read, made)[..., 0].transpose(1, 2).unflatten(0, tokens.shape[:2])
-
-
-def _after_hooks(layer: nn.Module, x: Tensor, output: Tensor) -> Tensor:
-    """Return the output of a layer that was not called itself after its hooks, by which adapters add their part."""
-    for hook in layer._forward_hooks.values():
-        changed = hook(layer, (x,), output)
-        output = output if changed is None else changed
-    return output
+    """Return what a convolution of 1 x 1 makes of cells (..., C)."""
+    projected, branch = functional.linear(tokens, conv.weight.flatten(1), conv.bias), branch_of(conv)
+    return projected if branch is None else projected + branch(tokens)
 
 
 def as_tokens(maps: Sequence[Tensor]) -> Tensor:
