@@ -46,8 +46,8 @@ if [ "${WORLD_SIZE:-1}" -gt 1 ]; then
   [ -n "${MASTER_ADDR:-}" ] || fail "WORLD_SIZE is $WORLD_SIZE machines but MASTER_ADDR is not set: set it to the address of the first"
   meeting=(--nnodes "$WORLD_SIZE" --node-rank "${RANK:-0}" --master-addr "$MASTER_ADDR" --master-port "${MASTER_PORT:-28567}")
 else
-  # A free port of its own, so that two runs on one machine do not meet.
-  meeting=(--standalone)
+  # A free port of its own, so that two runs on one machine do not meet; not every machine knows its own name.
+  meeting=(--standalone --local-addr 127.0.0.1)
 fi
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 exec "$python" -m torch.distributed.run "${meeting[@]}" --nproc-per-node "$processes" -m algengine.cli.main train "${arguments[@]}"

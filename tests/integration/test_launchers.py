@@ -170,6 +170,18 @@ def test_wrong_arguments_start_nothing(checkout, script, words, environment, exp
     ]
 
 
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [("e2e_dist_train.sh", ("vadv2_demo", "0")), ("e2e_dist_eval.sh", ("vadv2_demo", "weights.pth", "0"))],
+)
+def test_processes_of_one_machine_meet_without_its_name(checkout, script, words):
+    checkout.put(".venv/bin/python", "")
+    done = checkout.run(script, *words, NPROC="2")
+    assert done.returncode == 0, done.stderr
+    (call,) = checkout.called("python")
+    assert " --standalone --local-addr 127.0.0.1 " in call
+
+
 @pytest.mark.parametrize("script", LAUNCHERS)
 def test_the_launchers_can_be_called(script):
     assert os.access(SCRIPTS / script, os.X_OK)

@@ -193,7 +193,15 @@ def test_two_processes_share_the_work_and_wait_for_each_other(folder, start, tmp
     config = frozen_config(folder, start, str(tmp_path / "maps"))
     config.dump(tmp_path / "config.py")
     (tmp_path / "fills.py").write_text(FILLS)
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    launch = [
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--local-addr",
+        "127.0.0.1",
+        "--nproc-per-node",
+        "2",
+    ]
     done = subprocess.run(
         [sys.executable, *launch, str(tmp_path / "fills.py"), str(tmp_path / "config.py"), str(tmp_path)],
         capture_output=True, text=True, check=False, timeout=300,
