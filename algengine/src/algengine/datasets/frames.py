@@ -10,8 +10,16 @@ from PIL import Image
 
 from algengine.errors import RecordingError
 from simengine.datatypes.camera import CameraCalibration
+from simengine.datatypes.observation import Observation
+from simengine.datatypes.observation_log import ObservationLog
 from simengine.geometry.se2 import to_local
 from simengine.geometry.se3 import invert, transform_from_pose
+
+CALIBRATION = ("intrinsic", "cam_from_ego", "distortion")
+"""What `camera_inputs` returns."""
+
+STATUS = ("history", "velocity", "acceleration", "command", "history_valid")
+"""What `ego_status` returns, and planners know of the ego."""
 
 
 def decode_jpeg(data: bytes, size_px: tuple[int, int]) -> np.ndarray:
@@ -28,6 +36,26 @@ def resize(image: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
     if (image.shape[1], image.shape[0]) == tuple(size_px):
         return image
     return np.asarray(Image.fromarray(image).resize(size_px, Image.Resampling.BOX))
+
+
+def camera_order(present: Sequence[str], wanted: Sequence[str], source: object) -> list[int]:
+    """Return where each of the `wanted` channels is among those `present`; all in their order if none is asked for.
+
+    Args:
+        present: channels of a rig.
+        wanted: channels in the planner's order.
+        source: named in the error.
+
+    Raises:
+        RecordingError: one is missing, or there are none at all.
+    """
+    missing = [name for name in wanted if name not in present]
+    if missing or not present:
+        raise RecordingError(
+            f"{source} has cameras {list(present)}, expected also {missing or 'some'}: use data of the planner's "
+            "rig, or set cameras"
+        )
+    return [present.index(name) for name in wanted] or list(range(len(present)))
 
 
 def camera_inputs(
@@ -51,6 +79,22 @@ def camera_inputs(
         "intrinsic": np.stack([camera.intrinsic for camera in fitted]).astype(np.float32),
         "cam_from_ego": cam_from_ego.astype(np.float32),
         "distortion": np.stack([camera.lens for camera in fitted]).astype(np.float32),
+    }
+
+
+def ego_status(seen: Observation | ObservationLog) -> dict[str, np.ndarray]:
+    """Return the ego status as planners take it: of one observation, or with a first axis for the decisions of a log.
+
+    Returns:
+        `history` (..., H, 3), `velocity` (..., H, 2), `acceleration` (..., H, 2) float32, `command` (..., H) int64,
+        `history_valid` (..., H) bool; see `EgoStatusEmbedding.forward`.
+    """
+    return {
+        "history": seen.ego_history.astype(np.float32),
+        "velocity": seen.velocity_history.astype(np.float32),
+        "acceleration": seen.acceleration_history.astype(np.float32),
+        "command": seen.command_history.astype(np.int64),
+        "history_valid": np.asarray(seen.history_valid, bool),
     }
 
 

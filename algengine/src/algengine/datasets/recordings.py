@@ -8,14 +8,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
 from algengine.datasets.bev_labels import LabelGrid, load_labels, shift_labels, unpack_labels
-from algengine.datasets.frames import camera_inputs, decode_jpeg, future_in_ego, motion_between
+from algengine.datasets.frames import (
+    camera_inputs,
+    camera_order,
+    decode_jpeg,
+    ego_status,
+    future_in_ego,
+    motion_between,
+)
 from algengine.datasets.futures import find_recordings
 from algengine.datasets.map_label_files import add_map_truth, load_map_labels
 from algengine.datasets.object_labels import ObjectRange, load_objects
@@ -104,7 +110,10 @@ class RecordingDataset(Dataset):
         if not self.logs:
             raise RecordingError(f"no log of {root} falls into the part {part!r}: record more scenarios")
         self.cameras = tuple(cameras) or tuple(c.name for c in self.logs[0].cameras)
-        self._order = [self._camera_order(log, path) for log, path in zip(self.logs, self.paths, strict=True)]
+        self._order = [
+            camera_order([camera.name for camera in log.cameras], self.cameras, path)
+            for log, path in zip(self.logs, self.paths, strict=True)
+        ]
         self.clips = self._cut(clip_stride, min_future)
         self._label_cache: dict[int, np.ndarray] = {}
         if self.label_grid is not None:
@@ -167,15 +176,6 @@ class RecordingDataset(Dataset):
             )
         return sample
 
-    def _camera_order(self, log: ObservationLog, path: Path) -> list[int]:
-        names = [c.name for c in log.cameras]
-        missing = [name for name in self.cameras if name not in names]
-        if missing:
-            raise RecordingError(
-                f"{path} has cameras {names}, expected also {missing}: record it with the same rig"
-            )
-        return [names.index(name) for name in self.cameras]
-
     def _cut(self, stride: int, min_future: int) -> list[_Clip]:
         clips = []
         for i, log in enumerate(self.logs):
@@ -210,8 +210,7 @@ class RecordingDataset(Dataset):
         return np.stack([np.stack([decode_jpeg(rig[i], self.image_size) for i in order]) for rig in rigs])
 
     def _status(self, log: ObservationLog, frames: range, shift: np.ndarray | None) -> dict[str, np.ndarray]:
-        picked = slice(frames.start, frames.stop)
-        history = log.ego_history[picked].astype(np.float64)
+        status = {name: values[frames.start : frames.stop] for name, values in ego_status(log).items()}
         previous = [max(f - 1, frames.start) for f in frames]
         motion = [
             motion_between(log.ego_pose[p], log.ego_pose[f]) for p, f in zip(previous, frames, strict=True)
@@ -219,16 +218,11 @@ class RecordingDataset(Dataset):
         motion = np.stack(motion).astype(np.float64)
         if shift is not None:
             # The pretended car was displaced all along: the same rigid shift before and after the motion.
+            history = np.asarray(log.ego_history[frames.start : frames.stop], np.float64)
             history = np.stack([displaced_motion(past, shift) for past in history])
+            status["history"] = history.astype(np.float32)
             motion = displaced_motion(motion, shift)
-        return {
-            "motion": motion.astype(np.float32),
-            "history": history.astype(np.float32),
-            "velocity": log.velocity_history[picked].astype(np.float32),
-            "acceleration": log.acceleration_history[picked].astype(np.float32),
-            "command": log.command_history[picked].astype(np.int64),
-            "history_valid": log.history_valid[picked],
-        }
+        return status | {"motion": motion.astype(np.float32)}
 
     def _futures(
         self, log: ObservationLog, frames: range, shift: np.ndarray | None

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from algengine.datasets.frames import camera_inputs, motion_between, resize
+from algengine.datasets.frames import STATUS, camera_inputs, ego_status, motion_between, resize
 from algengine.errors import RecordingError
 from algengine.planners.vadv2 import VADv2
 from simengine.datatypes.observation import Observation
@@ -47,10 +47,10 @@ class Eyes:
         planner = self._planner
         images = self._tensor(np.stack([self._images(o) for o in observations]))
         pixels = planner.data_preprocessor.normalize(images)
-        rigs = [self._rig(observation) for observation in observations]
-        inputs = {name: self._tensor(np.stack([rig[name] for rig in rigs])) for name in rigs[0]}
+        rows = [self._rig(observation) | ego_status(observation) for observation in observations]
+        inputs = {name: self._tensor(np.stack([row[name] for row in rows])) for name in rows[0]}
         views = planner.view(inputs, (pixels.shape[-1], pixels.shape[-2]))
-        status = {name: self._tensor(value) for name, value in _status(observations).items()}
+        status = {name: inputs[name] for name in STATUS}
         motion = None
         if self._maps is not None:
             pairs = zip(self._poses, observations, strict=True)
@@ -80,13 +80,3 @@ class Eyes:
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
-
-
-def _status(observations: Sequence[Observation]) -> dict[str, np.ndarray]:
-    return {
-        "history": np.stack([o.ego_history for o in observations]).astype(np.float32),
-        "velocity": np.stack([o.velocity_history for o in observations]).astype(np.float32),
-        "acceleration": np.stack([o.acceleration_history for o in observations]).astype(np.float32),
-        "command": np.stack([o.command_history for o in observations]).astype(np.int64),
-        "history_valid": np.stack([np.asarray(o.history_valid, bool) for o in observations]),
-    }

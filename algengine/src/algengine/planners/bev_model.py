@@ -6,7 +6,7 @@ B batch, Q frames of a clip (oldest first), N cameras.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from typing import Self
 
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 from algengine.checkpoints.original import adopt_original
 from algengine.models.bev.can_bus import can_bus_from_motion
 from algengine.models.bev.projection import CameraRig, CameraViews
+from algengine.models.layers.precision import mixed_precision
 from algengine.registry import MODELS
 
 # The registry makes MMCV importable first.
@@ -26,7 +27,7 @@ FRAME_DT = 0.5
 SENSES = ("backbone", "neck", "bev_encoder")
 """Parts that make maps of images; whoever freezes all of them can keep the maps."""
 
-_STATUS = ("velocity", "acceleration", "can_bus", "heading")
+_ENCODED_STATUS = ("velocity", "acceleration", "can_bus", "heading")
 """Inputs that the encoder may want to know of a frame."""
 
 
@@ -162,7 +163,7 @@ class BEVModel(Base3DDetector):
         for i, q in enumerate(frames):
             if previous is not None and self.detach_memory:
                 previous = previous.detach()
-            status = {key: inputs[key][:, q] for key in _STATUS if key in inputs}
+            status = {key: inputs[key][:, q] for key in _ENCODED_STATUS if key in inputs}
             moved = inputs["motion"][:, q]
             previous = self.encode_frame([f[:, i] for f in features], views, previous, moved, status)
             maps.append(previous)
@@ -170,6 +171,4 @@ class BEVModel(Base3DDetector):
 
     def precision(self, device: torch.device) -> AbstractContextManager:
         """Return the context in which the model computes on a device."""
-        if self.autocast and device.type == "cuda":
-            return torch.autocast("cuda", dtype=getattr(torch, self.autocast))
-        return nullcontext()
+        return mixed_precision(self.autocast, device)

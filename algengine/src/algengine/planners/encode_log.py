@@ -1,6 +1,6 @@
 """The encoder of a model on a whole recording: maps as they are made at the wheel, one frame after another.
 
-D decisions, H history steps, V displaced ego frames.
+D decisions, V displaced ego frames.
 """
 
 from __future__ import annotations
@@ -9,26 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from algengine.datasets.frames import camera_inputs, decode_jpeg, motion_between
+from algengine.datasets.frames import camera_inputs, camera_order, decode_jpeg, ego_status, motion_between
 from algengine.datasets.perturb import displaced_motion
-from algengine.errors import RecordingError
 from algengine.models.bev.projection import CameraViews
 from algengine.planners.bev_model import BEVModel
 from simengine.datatypes.camera import CameraCalibration
 from simengine.datatypes.observation_log import ObservationLog
-
-STATUS = ("history", "velocity", "acceleration", "command", "history_valid")
-
-
-def log_status(log: ObservationLog) -> dict[str, np.ndarray]:
-    """Return the ego status (D, H, ...) of every decision, as the planner's head takes it."""
-    return {
-        "history": log.ego_history.astype(np.float32),
-        "velocity": log.velocity_history.astype(np.float32),
-        "acceleration": log.acceleration_history.astype(np.float32),
-        "command": log.command_history.astype(np.int64),
-        "history_valid": np.asarray(log.history_valid, bool),
-    }
 
 
 def encode_log(
@@ -70,9 +56,9 @@ def encode_displaced(
     Raises:
         RecordingError: the log lacks a camera.
     """
-    order = _camera_order(log, cameras)
+    order = camera_order([camera.name for camera in log.cameras], cameras, log.token)
     rig = [log.cameras[i] for i in order]
-    status = {key: torch.from_numpy(value).to(device) for key, value in log_status(log).items()}
+    status = {key: torch.from_numpy(value).to(device) for key, value in ego_status(log).items()}
     views: list[CameraViews] = []
     maps: list[list[Tensor]] = [[] for _ in shifts]
     for d in range(log.num_decisions):
@@ -91,16 +77,6 @@ def encode_displaced(
                 model.encode_frame(features, view, done[-1] if d else None, motion if d else None, now)
             )
     return torch.stack([torch.cat(done).float().cpu() for done in maps])
-
-
-def _camera_order(log: ObservationLog, cameras: tuple[str, ...]) -> list[int]:
-    names = [camera.name for camera in log.cameras]
-    missing = [name for name in cameras if name not in names]
-    if missing:
-        raise RecordingError(
-            f"{log.token} has cameras {names}, the planner needs also {missing}: record that rig"
-        )
-    return [names.index(name) for name in cameras] or list(range(len(names)))
 
 
 def _calibrations(

@@ -10,14 +10,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from algengine.datasets.frames import STATUS
 from algengine.heads.sub_score_heads import SUB_SCORES
 from algengine.planners.bev_model import BEVModel
 from algengine.planners.history import as_at_inference
 from algengine.registry import MODELS
 from algengine.structures.planning_sample import PlanningDataSample
 from simengine.errors import ConfigError
-
-_STATUS = ("history", "velocity", "acceleration", "command", "history_valid")
 
 
 @MODELS.register_module()
@@ -84,7 +83,7 @@ class VADv2(BEVModel):
 
     def _score(self, maps: list[Tensor], inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the head's outputs (B * Q, K) for the last Q frames."""
-        status = {key: inputs[key][:, -len(maps) :].flatten(0, 1) for key in _STATUS}
+        status = {key: inputs[key][:, -len(maps) :].flatten(0, 1) for key in STATUS}
         return self.head(torch.stack(maps, dim=1).flatten(0, 1), status)
 
     def loss(

@@ -17,10 +17,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from algengine.datasets.frames import STATUS, ego_status
 from algengine.datasets.futures import log_futures
 from algengine.datasets.recording_files import RecordingFiles
 from algengine.engine.weights import add_tensors
-from algengine.planners.encode_log import STATUS, encode_log, log_status
+from algengine.planners.encode_log import encode_log
 from algengine.planners.vadv2 import VADv2
 from simengine.datatypes.observation_log import ObservationLog
 from simengine.errors import ConfigError
@@ -112,7 +113,7 @@ class FeatureCache:
         log = ObservationLog.load(recording)
         self._planner.to(self._device).eval()
         bev = encode_log(self._planner, log, self._cameras, self._device).numpy().astype(self._dtype)
-        status = log_status(log)
+        status = ego_status(log)
         driven, valid = log_futures(log, self._planner.head.vocabulary.shape[1])
         arrays = {"bev": bev, **status, "driven": driven, "driven_valid": valid}
         return arrays | {_REFERENCE + name: value for name, value in self._reference(bev, status).items()}

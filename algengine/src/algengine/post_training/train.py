@@ -6,13 +6,13 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import nn
 
+from algengine.models.layers.precision import mixed_precision
 from algengine.planners.vadv2 import VADv2
 from algengine.post_training.adapt import adapt, count_trainable, only_adapters_in_training
 from algengine.post_training.base import BasePlanner, make_student
@@ -150,13 +150,6 @@ def update(
     norm = nn.utils.clip_grad_norm_(learning, config.schedule.clip)
     optimizer.step()
     return {"loss": loss.detach(), "gradient": norm, **{n: v.detach() for n, v in values.items()}}
-
-
-def mixed_precision(name: str, device: torch.device) -> AbstractContextManager:
-    """Return the context in which the head runs; only CUDA knows another one than single precision."""
-    if name and device.type == "cuda":
-        return torch.autocast("cuda", dtype=getattr(torch, name))
-    return nullcontext()
 
 
 def numbers_of(values: Mapping[str, torch.Tensor], step: int) -> dict[str, float]:

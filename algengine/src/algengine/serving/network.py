@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor
 
+from algengine.datasets.frames import CALIBRATION
 from algengine.engine.layout import compile_parts, prefer_channels_last
 from algengine.models.bev.projection import CameraViews
 from algengine.planners.vadv2 import VADv2
@@ -20,7 +21,6 @@ from simengine.errors import ConfigError
 
 ACCELERATIONS = ("none", "graphs", "compile")
 
-_CALIBRATION = ("intrinsic", "cam_from_ego", "distortion")
 _KEPT_RIGS = 16
 
 
@@ -62,9 +62,7 @@ class FrameNetwork:
 
     def precision(self) -> AbstractContextManager:
         """Return the context that the model was trained in: autocast on CUDA, if it asks for it."""
-        if self.model.autocast and self.device.type == "cuda":
-            return torch.autocast("cuda", dtype=getattr(torch, self.model.autocast))
-        return nullcontext()
+        return self.model.precision(self.device)
 
     def features(self, images: Tensor) -> list[Tensor]:
         """Return L maps (B, N, C, h, w) of images (B, N, H, W, 3) uint8; valid until the next call."""
@@ -83,7 +81,7 @@ class FrameNetwork:
         if len(set(keys)) > 1:
             return self.model.view(inputs, padded)
         if keys[0] not in self._rigs:
-            self._rigs[keys[0]] = self.model.view({k: inputs[k][:1] for k in _CALIBRATION}, padded)
+            self._rigs[keys[0]] = self.model.view({k: inputs[k][:1] for k in CALIBRATION}, padded)
             if len(self._rigs) > _KEPT_RIGS:
                 self._rigs.popitem(last=False)
         self._rigs.move_to_end(keys[0])

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from algengine.datasets.frames import camera_inputs, motion_between
+from algengine.datasets.frames import CALIBRATION, camera_inputs, ego_status, motion_between
 from algengine.models.bev.projection import CameraViews
 from algengine.planners.vadv2 import VADv2
 from algengine.serving.memory import RememberedMap, RolloutMemory
@@ -19,8 +19,6 @@ from simengine.datatypes.plan import Plan
 from simengine.errors import PlanError
 
 POSE_DT = 0.1
-
-_CALIBRATION = ("intrinsic", "cam_from_ego", "distortion")
 
 
 class VadPlanner:
@@ -91,7 +89,7 @@ class VadPlanner:
         network = self._network
         arrays = [self._inputs(o) for o in observations]
         inputs = self._collect(arrays)
-        rigs = [b"".join(one[key].tobytes() for key in _CALIBRATION) for one in arrays]
+        rigs = [b"".join(one[key].tobytes() for key in CALIBRATION) for one in arrays]
         views = network.views(inputs, rigs, self._model.image_size)
         bev = self._encode(observations, network.features(inputs["images"]), views, inputs)
         scores, index, poses = network.predict(bev, inputs)
@@ -134,11 +132,7 @@ class VadPlanner:
         return {
             "images": [observation.images[name] for name in names],
             **camera_inputs([by_name[name] for name in names], size),
-            "history": observation.ego_history.astype(np.float32),
-            "velocity": observation.velocity_history.astype(np.float32),
-            "acceleration": observation.acceleration_history.astype(np.float32),
-            "command": observation.command_history.astype(np.int64),
-            "history_valid": np.asarray(observation.history_valid),
+            **ego_status(observation),
             "heading": np.float32(observation.ego_pose[2]),
         }
 

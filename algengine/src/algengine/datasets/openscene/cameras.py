@@ -6,27 +6,15 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from algengine.datasets.frames import camera_inputs
+from algengine.datasets.frames import camera_inputs, camera_order
 from algengine.datasets.openscene.frame import Frame
 from algengine.datasets.openscene.images import ImageStore
-from algengine.errors import RecordingError
 from simengine.datatypes.camera import CameraCalibration, ground_from_axle
 
 
-def camera_order(frame: Frame, cameras: Sequence[str]) -> list[int]:
-    """Return where each of `cameras` is in a frame; all in the order of the file if there are none.
-
-    Raises:
-        RecordingError: one is missing.
-    """
-    names = [camera.name for camera in frame.cameras]
-    missing = [name for name in cameras if name not in names]
-    if missing or not names:
-        raise RecordingError(
-            f"frame {frame.token} has cameras {names}, expected also {missing or 'some'}: use files of "
-            "the same rig, or set cameras"
-        )
-    return [names.index(name) for name in cameras] or list(range(len(names)))
+def order_in(frame: Frame, cameras: Sequence[str]) -> list[int]:
+    """Return where each of `cameras` is in a frame, see `camera_order`."""
+    return camera_order([camera.name for camera in frame.cameras], cameras, f"frame {frame.token}")
 
 
 def calibration(frame: Frame, index: int, stored_size: tuple[int, int]) -> CameraCalibration:
@@ -53,7 +41,7 @@ def clip_cameras(
     """
     rows, calibrations = [], []
     for frame in queue:
-        order, store = camera_order(frame, cameras), store_of(frame)
+        order, store = order_in(frame, cameras), store_of(frame)
         decoded = [store.read(frame.images[i], frame.token) for i in order]
         rows.append(np.stack([one.pixels for one in decoded]))
         calibrations = [calibration(frame, i, one.stored_size) for i, one in zip(order, decoded, strict=True)]

@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 
 from algengine.datasets.map_label_files import add_map_truth
 from algengine.datasets.object_labels import ObjectRange
-from algengine.datasets.openscene.cameras import camera_order, clip_cameras
+from algengine.datasets.openscene.cameras import clip_cameras, order_in
 from algengine.datasets.openscene.can_bus import can_bus_clip
 from algengine.datasets.openscene.ego import dense_future, known_future, motions, status
 from algengine.datasets.openscene.frame import Frame
@@ -224,7 +224,7 @@ class OpenSceneDataset(Dataset):
         return np.stack([*earlier, last])
 
     def _published_tensors(self, queue: Sequence[Frame]) -> dict[str, np.ndarray]:
-        order, store = camera_order(queue[-1], self.cameras), self.store(queue[-1])
+        order, store = order_in(queue[-1], self.cameras), self.store(queue[-1])
         sizes = [store.read(queue[-1].images[i], queue[-1].token).stored_size for i in order]
         scale = np.array([np.divide(self.image_size, size) for size in sizes])
         following = self.sequences.after(queue[-1], self.planning_steps)

@@ -1,9 +1,18 @@
-"""The precision in which linear layers compute."""
+"""The precision in which layers compute."""
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor
+
+
+def mixed_precision(dtype: str, device: torch.device) -> AbstractContextManager:
+    """Return the context in which layers compute in `dtype`, "" for single precision; only CUDA knows another."""
+    if dtype and device.type == "cuda":
+        return torch.autocast("cuda", dtype=getattr(torch, dtype))
+    return nullcontext()
 
 
 def as_computed(x: Tensor) -> Tensor:
