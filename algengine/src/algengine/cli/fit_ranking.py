@@ -41,7 +41,7 @@ def execute(arguments: argparse.Namespace) -> int:
     device = choose_device(arguments.device)
     planner = build_planner(config.model.to_dict() | {"bev_head": None}, state).to(device)
     data = DATASETS.build(config.val_dataloader.dataset)
-    held_out = held_out_decisions(planner, data, device, workers=arguments.workers)
+    held_out = held_out_decisions(planner, data, workers=arguments.workers)
     best = best_ranking(held_out)
     print(f"mean PDM score of the chosen plans at {len(held_out.scores)} held-out decisions")
     for name, ranking in (

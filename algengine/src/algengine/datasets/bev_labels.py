@@ -36,7 +36,6 @@ LAYERS = (
     "vehicle_1s",
     "vehicle_2s",
 )
-POSITIVE_WEIGHT = (1.0, 3.0, 3.0, 10.0, 6.0, 10.0, 10.0, 6.0, 6.0)
 UNKNOWN = 255
 _LINE_HALF_WIDTH = 0.5
 _PERSON_GROWTH = 0.5

@@ -58,15 +58,12 @@ def best_ranking(held_out: HeldOut) -> Ranking:
 
 
 @torch.inference_mode()
-def held_out_decisions(
-    planner: VADv2, data: Dataset, device: torch.device | str = "cpu", batch_size: int = 4, workers: int = 0
-) -> HeldOut:
+def held_out_decisions(planner: VADv2, data: Dataset, batch_size: int = 4, workers: int = 0) -> HeldOut:
     """Return a planner's logits and the true scores of all decisions of `data` whose scores are known.
 
     Args:
-        planner: with sub-score heads, in evaluation mode, on `device`.
+        planner: with sub-score heads, in evaluation mode; it computes where it is.
         data: samples with `gt_sub_scores`, not displaced.
-        device: where to compute.
         batch_size: samples at a time.
         workers: processes that decode images.
 

@@ -297,7 +297,7 @@ class ExpertPolicy:
         if trial.close < counted:
             cost += 60.0 + 1.0 * (counted - trial.close)
         if target != 0.0 or abs(now.offset) > 0.5:
-            cost += self._off_road_cost(trial, center, target)
+            cost += self._off_road_cost(trial, center)
         cost += 1.2 * abs(target) + 0.6 * abs(target - now.offset)
         strongest = float(-np.diff(trial.speed[: PLAN_STEPS + 1]).min()) / PLAN_DT
         return cost + 3.0 * max(strongest - 3.0, 0.0)
@@ -310,7 +310,7 @@ class ExpertPolicy:
         to_stop = trial.s[NEXT_DECISION] + trial.speed[NEXT_DECISION] ** 2 / (2.0 * FIRM_BRAKING)
         return len(trial.s) if to_stop > now.crossed else PLAN_STEPS + 1
 
-    def _off_road_cost(self, trial: Trial, center: np.ndarray, target: float) -> float:
+    def _off_road_cost(self, trial: Trial, center: np.ndarray) -> float:
         if self._drivable is None:
             return 0.0
         along = trial.s[: PLAN_STEPS + 1 : 4]

@@ -54,7 +54,7 @@ def execute(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"--max-splats is {arguments.max_splats}, expected at least 1")
     sources = find_drives(arguments.targets, arguments.width, arguments.height)
     first = choose(sources, arguments.token)
-    second = _second(arguments, sources, first)
+    second = _second(arguments, first)
     backend = None if arguments.backend == "none" else make_backend(arguments.backend)
     with Console(stderr=True).status(f"opening {first.title}"):
         # A drive that cannot be opened is said before a port is taken.
@@ -99,7 +99,7 @@ def check_size(width: int, height: int) -> None:
         )
 
 
-def _second(arguments: argparse.Namespace, sources: list[DriveSource], first: DriveSource) -> str | None:
+def _second(arguments: argparse.Namespace, first: DriveSource) -> str | None:
     """Return the title of the drive to compare with: of two targets the second, same scenario if it has it."""
     if len(arguments.targets) != 2:
         return None
