@@ -306,7 +306,36 @@ def test_unknown_keys_and_wrong_values_are_refused(tmp_path):
         ),
         ("data = dict()\nschedule = dict(epochs=0)", "expected one of them above 0"),
         ("data = dict()\nschedule = dict(autocast='fp8')", r"schedule\.autocast is 'fp8'"),
+        ("data = dict()\nschedule = dict(least_lr=5)", r"schedule\.least_lr is 5, expected 0 to 1"),
         ("data = dict()\nadapters = dict(rank=-1)", r"adapters\.rank is -1, expected at least 0"),
+        ("data = dict()\nadapters = dict(alpha=0)", r"adapters\.alpha is 0, expected a number above 0"),
+        ("data = dict()\nadapters = dict(rules=[3])", r"adapters\.rules has 3, expected dict\(pattern="),
+        (
+            "data = dict()\nadapters = dict(rules=[dict(parts=3)])",
+            r"adapters\.rules has \{'parts': 3\}, expected",
+        ),
+        (
+            "data = dict()\nadapters = dict(rules=[dict(pattern='head.*', dropout=1)])",
+            r"dropout 1 and parts 1, expected a dropout of 0 or more and less than 1",
+        ),
+        (
+            "data = dict()\nobjective = dict(reward='scores')",
+            r"objective\.reward is 'scores', expected one of",
+        ),
+        ("data = dict()\nobjective = dict(samples=0)", r"objective\.samples is 0, expected at least 1"),
+        ("data = dict()\nobjective = dict(kl_weight=-1)", r"objective\.kl_weight is -1, expected at least 0"),
+        (
+            "data = dict()\nobjective = dict(max_importance=0)",
+            r"objective\.max_importance is 0, expected a number above 0",
+        ),
+        (
+            "data = dict()\nobjective = dict(type='published', label_smoothing=2)",
+            r"objective\.label_smoothing is 2, expected 0 to 1",
+        ),
+        (
+            "data = dict()\nobjective = dict(type='published', pg_weight=float('nan'))",
+            r"objective\.pg_weight is nan, expected at least 0",
+        ),
     ):
         path = tmp_path / "recipe.py"
         path.write_text(text + "\n")

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from torch import nn
 
 from algengine.models.layers.low_rank import CHILD
+from algengine.post_training.check import check_least, check_positive
 from algengine.post_training.lora import adapted, attach
 from simengine.errors import ConfigError
 
@@ -26,6 +27,13 @@ class LoRARule:
     pattern: str
     dropout: float = 0.0
     parts: int = 1
+
+    def __post_init__(self) -> None:
+        if not (0.0 <= self.dropout < 1.0 and self.parts >= 1):
+            raise ConfigError(
+                f"adapters.rules has {self.pattern!r} with dropout {self.dropout} and parts {self.parts}, expected a "
+                "dropout of 0 or more and less than 1 and at least 1 part"
+            )
 
 
 HEAD_RULES = (
@@ -59,8 +67,8 @@ class AdapterConfig:
     trainable: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        if self.rank < 0:
-            raise ConfigError(f"adapters.rank is {self.rank}, expected at least 0")
+        check_least("adapters", self, ("rank",), 0)
+        check_positive("adapters", self, ("alpha",))
 
 
 def adapt(planner: nn.Module, config: AdapterConfig) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from mmengine.config import Config
 
 from algengine.engine.configs import load_config
 from algengine.post_training.adapt import AdapterConfig, LoRARule
+from algengine.post_training.check import check_least, check_positive, check_share
 from algengine.post_training.objective import ExpectationObjective
 from algengine.post_training.published import PublishedObjective
 from algengine.post_training.recipe import DataConfig
@@ -64,14 +65,10 @@ class ScheduleConfig:
     autocast: str = ""
 
     def __post_init__(self) -> None:
-        at_least = {"batch_size": 1, "save_every": 1, "log_every": 1}
-        at_least |= dict.fromkeys(("steps", "epochs", "warmup", "weight_decay", "seed"), 0)
-        for name, least in at_least.items():
-            if not getattr(self, name) >= least:
-                raise ConfigError(f"schedule.{name} is {getattr(self, name)}, expected at least {least}")
-        for name in ("lr", "clip"):
-            if not getattr(self, name) > 0.0:
-                raise ConfigError(f"schedule.{name} is {getattr(self, name)}, expected a number above 0")
+        check_least("schedule", self, ("batch_size", "save_every", "log_every"), 1)
+        check_least("schedule", self, ("steps", "epochs", "warmup", "weight_decay", "seed"), 0)
+        check_positive("schedule", self, ("lr", "clip"))
+        check_share("schedule", self, ("least_lr", "warmup_start"))
         if not self.steps and not self.epochs:
             raise ConfigError("schedule.steps and schedule.epochs are 0, expected one of them above 0")
         if self.autocast not in AUTOCASTS:
@@ -151,7 +148,7 @@ def read_config(config: Config) -> PostTrainingConfig:
         raise ConfigError(f"objective.type is {kind!r}, expected one of {', '.join(OBJECTIVES)}")
     adapters = dict(_section(plain, "adapters"))
     if isinstance(adapters.get("rules"), list):
-        adapters["rules"] = tuple(_fill(LoRARule, rule, "adapters.rules") for rule in adapters["rules"])
+        adapters["rules"] = tuple(_rule(rule) for rule in adapters["rules"])
     return PostTrainingConfig(
         data=_fill(DataConfig, _section(plain, "data"), "data"),
         objective=_fill(OBJECTIVES[kind], objective, "objective"),
@@ -160,6 +157,12 @@ def read_config(config: Config) -> PostTrainingConfig:
         cache=_fill(CacheConfig, _section(plain, "cache"), "cache"),
         model=_section(plain, "model"),
     )
+
+
+def _rule(values: object) -> LoRARule:
+    if not isinstance(values, Mapping) or "pattern" not in values:
+        raise ConfigError(f"adapters.rules has {values}, expected dict(pattern='head.*', ...)")
+    return _fill(LoRARule, values, "adapters.rules")
 
 
 def _section(plain: Mapping, name: str) -> Mapping:

@@ -17,14 +17,17 @@ from algengine.heads.sub_score_heads import PUBLISHED_RANKING, Ranking
 from algengine.heads.trajectory_scoring import IMITATION
 from algengine.losses.distillation import distill_sub_scores
 from algengine.losses.imitation import hard_imitation, masked_mean
+from algengine.post_training.check import check_least, check_positive, check_share
 from algengine.post_training.divergence import divergence, entropy
 from algengine.post_training.expectation import BASELINES, advantage, exact_expectation, sampled_expectation
 from algengine.post_training.importance import importance_weights
 from algengine.post_training.outcome import NORMAL, Outcomes
 from algengine.post_training.policy import log_policy, sub_scores_of
 from simengine.errors import ConfigError
+from simengine.rewards.columns import COLUMNS
 
 ESTIMATORS = ("exact", "sampled")
+_WEIGHTS = ("reward_weight", "kl_weight", "entropy_weight", "imitation_weight", "distillation_weight")
 DIVERGENCES = ("policy_reference", "reference_policy", "none")
 
 
@@ -66,11 +69,16 @@ class ExpectationObjective:
     max_importance: float = 10.0
 
     def __post_init__(self) -> None:
-        for name, known in (("estimator", ESTIMATORS), ("baseline", BASELINES), ("kl", DIVERGENCES)):
+        choices = {"reward": COLUMNS, "estimator": ESTIMATORS, "baseline": BASELINES, "kl": DIVERGENCES}
+        for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise ConfigError(
                     f"objective.{name} is {getattr(self, name)!r}, expected one of {', '.join(known)}"
                 )
+        check_least("objective", self, ("samples",), 1)
+        check_least("objective", self, _WEIGHTS, 0)
+        check_positive("objective", self, ("max_importance",))
+        check_share("objective", self, ("label_smoothing",))
 
     def __call__(
         self, outputs: Mapping[str, Tensor], outcomes: Outcomes, ranking: Ranking = PUBLISHED_RANKING

@@ -17,6 +17,7 @@ from algengine.heads.sub_score_heads import PUBLISHED_RANKING, SUB_SCORES, Ranki
 from algengine.heads.trajectory_scoring import IMITATION
 from algengine.losses.distillation import SUB_SCORE_WEIGHTS
 from algengine.losses.imitation import hard_imitation, masked_mean
+from algengine.post_training.check import check_least, check_share
 from algengine.post_training.outcome import SYNTHETIC, Outcomes
 from algengine.post_training.policy import sub_scores_of
 
@@ -50,6 +51,10 @@ class PublishedObjective:
     rank_weight: float = 0.0
     label_smoothing: float = 0.2
     min_imitation_score: float = 0.8
+
+    def __post_init__(self) -> None:
+        check_least("objective", self, ("pg_weight", "entropy_weight", "rank_weight"), 0)
+        check_share("objective", self, ("label_smoothing",))
 
     def __call__(
         self, outputs: Mapping[str, Tensor], outcomes: Outcomes, ranking: Ranking = PUBLISHED_RANKING

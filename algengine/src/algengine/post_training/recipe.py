@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from algengine.errors import RecordingError
+from algengine.post_training.check import check_least
 from algengine.post_training.filters import FILTERS, keeps
 from algengine.post_training.outcome import NORMAL, REAL_FAILURE, SYNTHETIC
 from algengine.post_training.runs import Decision, read_run
@@ -51,9 +52,7 @@ class DataConfig:
     def __post_init__(self) -> None:
         if self.filter not in FILTERS:
             raise ConfigError(f"data.filter is {self.filter!r}, expected one of {', '.join(FILTERS)}")
-        for name in ("normal_ratio", "seed"):
-            if not getattr(self, name) >= 0:
-                raise ConfigError(f"data.{name} is {getattr(self, name)}, expected at least 0")
+        check_least("data", self, ("normal_ratio", "seed"), 0)
 
 
 def select_decisions(config: DataConfig, vocabulary_key: str) -> list[Decision]:
