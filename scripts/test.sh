@@ -9,4 +9,6 @@ ruff check .
 ruff format --check .
 lint-imports
 codespell README.md CONTRIBUTING.md CHANGELOG.md docs simengine/src algengine/src scripts
+# Each of the many processes that tests start would compile the packages again.
+unset PYTHONDONTWRITEBYTECODE
 exec python -m pytest -m "not gpu" "$@"

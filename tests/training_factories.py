@@ -20,6 +20,8 @@ from algengine.engine.configs import load_config
 from algengine.registry import HOOKS
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+ALONE = {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo", "RES_OPTIONS": "timeout:1 attempts:1"}
+"""Variables of a process on one thread that needs no network, and waits for no name server that does not answer."""
 
 
 def write_training_config(folder: Path, decisions: int = 24, **overrides: object) -> Path:
@@ -62,7 +64,7 @@ def start_training(*arguments: str, **environment: str) -> subprocess.CompletedP
 
 def run_process(command: list[str], **environment: str) -> subprocess.CompletedProcess:
     """Run a command from the repository on one thread and return how it ended."""
-    variables = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY / "tests"), **environment}
+    variables = {**os.environ, **ALONE, "PYTHONPATH": str(REPOSITORY / "tests"), **environment}
     return subprocess.run(command, cwd=REPOSITORY, env=variables, capture_output=True, text=True, check=False)
 
 

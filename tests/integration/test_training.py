@@ -1,6 +1,7 @@
 """Training as processes: killed and resumed, and spread over two."""
 
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -42,9 +43,8 @@ def test_a_run_killed_again_and_again_ends_with_the_same_bits(tmp_path):
     config = write_training_config(tmp_path, **EVERYTHING)
     add_kill_hook(config)
     quiet, killed = tmp_path / "quiet", tmp_path / "killed"
-    assert start_training(str(config), "--work-dir", str(quiet)).returncode == 0
-    per_epoch = load_checkpoint(quiet / "epoch_2.pth")["meta"]["iterations_per_epoch"]
-    assert per_epoch == 6  # an epoch ends while gradients are being accumulated
+    pool = ThreadPoolExecutor(1)
+    undisturbed = pool.submit(start_training, str(config), "--work-dir", str(quiet))  # beside the others
     moments = [
         "iteration 2",  # nothing is saved yet
         "iteration 5",
@@ -58,6 +58,9 @@ def test_a_run_killed_again_and_again_ends_with_the_same_bits(tmp_path):
         assert len(list(killed.glob("*.pth"))) <= 3
     last = start_training(str(config), "--work-dir", str(killed), "--resume", "auto")
     assert last.returncode == 0, last.stderr
+    assert undisturbed.result().returncode == 0, undisturbed.result().stderr
+    per_epoch = load_checkpoint(quiet / "epoch_2.pth")["meta"]["iterations_per_epoch"]
+    assert per_epoch == 6  # an epoch ends while gradients are being accumulated
     a, b = (load_checkpoint(folder / "epoch_2.pth") for folder in (quiet, killed))
     for part in ("state_dict", "ema_state_dict", "optimizer", "param_schedulers"):
         assert same(a[part], b[part]), part
@@ -70,18 +73,18 @@ def test_a_run_killed_again_and_again_ends_with_the_same_bits(tmp_path):
 def test_two_processes_learn_as_one(tmp_path):
     config = write_training_config(tmp_path, train_cfg__max_epochs=3)
     losses, weights = {}, {}
-    for processes, batch in ((1, 4), (2, 2)):
-        work = tmp_path / f"work_{processes}"
-        command = [
-            "bash",
-            "scripts/e2e_dist_train.sh",
-            str(config),
-            "0",
-            f"train_dataloader.batch_size={batch}",
-        ]
-        variables = {"NPROC": str(processes), "WORK_DIR": str(work), "SKIP_BOOTSTRAP": "1"}
-        ended = run_process(command, **variables)
+
+    def learn(processes: int):
+        batch = f"train_dataloader.batch_size={4 // processes}"
+        command = ["bash", "scripts/e2e_dist_train.sh", str(config), "0", batch]
+        variables = {"NPROC": str(processes), "WORK_DIR": str(tmp_path / f"work_{processes}")}
+        return run_process(command, SKIP_BOOTSTRAP="1", **variables)
+
+    with ThreadPoolExecutor(2) as pool:
+        both = pool.map(learn, (1, 2))
+    for processes, ended in zip((1, 2), both, strict=True):
         assert ended.returncode == 0, ended.stderr[-3000:]
+        work = tmp_path / f"work_{processes}"
         losses[processes] = logged(work, "loss")
         weights[processes] = load_checkpoint(work / "epoch_3.pth")["state_dict"]
     assert len(losses[1]) == len(losses[2]) >= 12

@@ -14,6 +14,8 @@ ROOT = Path(__file__).parents[2]
 
 def run(*command, cwd=None) -> str:
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    # What is installed here would be compiled here, for the better part of a minute and one scenario.
+    environment["NUMBA_DISABLE_JIT"] = "1"
     done = subprocess.run(
         [str(word) for word in command], capture_output=True, text=True, cwd=cwd, env=environment, check=False
     )

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ from algengine.engine.train import train
 from algengine.engine.weights import load_checkpoint
 from algengine.planners.bev_model import SENSES
 from simengine.errors import ConfigError
+from training_factories import ALONE
 
 pytestmark = pytest.mark.mm
 DECISIONS = 11
@@ -204,7 +206,7 @@ def test_two_processes_share_the_work_and_wait_for_each_other(folder, start, tmp
     ]
     done = subprocess.run(
         [sys.executable, *launch, str(tmp_path / "fills.py"), str(tmp_path / "config.py"), str(tmp_path)],
-        capture_output=True, text=True, check=False, timeout=300,
+        capture_output=True, text=True, check=False, timeout=300, env=os.environ | ALONE,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     seen = [(tmp_path / f"clips_{rank}").read_text() for rank in range(2)]

@@ -27,6 +27,7 @@ from openscene_factories import OpenScene, dump, write_filter
 from rewards_factories import busy_scenario
 from simengine.errors import ConfigError
 from simengine.scenario.splits import write_split
+from training_factories import ALONE
 
 TOKENS = ("token_0", "token_1", "token_2")
 
@@ -294,7 +295,7 @@ def script(name, *words, **environment):
     root = Path(__file__).resolve().parents[3]
     return subprocess.run(
         ["bash", str(root / "scripts" / name), *map(str, words)],
-        env={**os.environ, "SKIP_BOOTSTRAP": "1", "OMP_NUM_THREADS": "1", **environment},
+        env={**os.environ, **ALONE, "SKIP_BOOTSTRAP": "1", **environment},
         capture_output=True,
         text=True,
         check=False,
