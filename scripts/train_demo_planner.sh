@@ -63,7 +63,7 @@ if [ -n "${DATA_ONLY:-}" ]; then say "data is complete"; exit 0; fi
 say "5/6 training"
 # Decoding of images keeps a GPU waiting unless several processes do it.
 readers=$((workers < 10 ? workers : 10))
-alg train "$config" --work-dir "$work" --device "$device" --cfg-options "train_dataloader.num_workers=$readers" "${overrides[@]}"
+alg train "$config" --work-dir "$work" --device "$device" --overwrite --cfg-options "train_dataloader.num_workers=$readers" "${overrides[@]}"
 say "6/6 export"
 if [ "$config" = hydramdp_demo ]; then
   alg fit-ranking "$config" "$work/last_checkpoint" --output "$work/ranking.txt" --device "$device" --cfg-options "${overrides[@]}"

@@ -60,6 +60,8 @@ def test_what_is_kept_and_what_cannot_be_resumed(tmp_path):
     other = config_of(tmp_path, train_dataloader__batch_size=2)
     with pytest.raises(ConfigError, match="6 iterations per epoch, this one has 12"):
         train(other, tmp_path / "work", "cpu", resume="auto")
+    with pytest.raises(ConfigError, match="of another model"):
+        train(config_of(tmp_path, model__head__dims=8), tmp_path / "work", "cpu", resume="auto")
     weights = tmp_path / "weights.pth"
     torch.save({"state_dict": load_checkpoint(last)["state_dict"]}, weights)
     with pytest.raises(ConfigError, match="no state of an optimiser"):

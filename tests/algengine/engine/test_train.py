@@ -76,6 +76,63 @@ def test_wrong_vocabulary_size_is_one_sentence(tmp_path, capsys):
     assert "make it again with that size" in capsys.readouterr().err
 
 
+@pytest.fixture
+def tiny(tmp_path):
+    """Words that train a tiny planner for one epoch."""
+    write_recordings(tmp_path / "observations", 12, decisions=11)
+    save_vocabulary(make_vocabulary(12), tmp_path / "plans.npy")
+    config = tiny_config(tmp_path / "observations", tmp_path / "plans.npy")
+    config.train_cfg.update(max_epochs=1, val_interval=1)
+    config.dump(tmp_path / "tiny.py")
+    return ["train", str(tmp_path / "tiny.py"), "--work-dir", str(tmp_path / "work"), "--device", "cpu"]
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("train_cfg.max_epochs=abc", "abc"),
+        ("train_cfg.max_epochs=0", "cannot be built"),
+        ("train_dataloader.batch_size=1000", "smaller train_dataloader.batch_size"),
+        ("train_dataloader.dataset.type=Recordings", "Recordings"),
+        ("optim_wrapper.optimizer.type=Adamw", "cannot be built"),
+        ("optim_wrapper.optimizer.lr=fast", "cannot be built"),
+        ("param_scheduler=[{}]", "cannot be built"),
+        ("model.head.vocabulary_size=many", "cannot be built"),
+        ("model.type=VADv3", "VADv3"),
+    ],
+)
+def test_values_that_do_not_fit_are_one_sentence(tiny, tmp_path, capsys, option, said):
+    assert main([*tiny, "--cfg-options", option]) == 1
+    sentence = capsys.readouterr().err.strip().splitlines()[-1]
+    assert sentence.startswith("algengine train: ") and said in sentence and "expected" in sentence
+    assert not list((tmp_path / "work").glob("*.pth"))
+
+
+@pytest.mark.parametrize("damage", ["half", "text", "url"])
+def test_weights_to_begin_from_are_checked_before_anything_is_made(tiny, tmp_path, capsys, damage):
+    start = str(tmp_path / "start.pth")
+    if damage == "url":
+        start = "http://localhost:1/start.pth"
+    else:
+        torch.save({"state_dict": {"a": torch.zeros(9)}}, start)
+        whole = (tmp_path / "start.pth").read_bytes()
+        (tmp_path / "start.pth").write_bytes(whole[: len(whole) // 2] if damage == "half" else b"hello")
+    assert main([*tiny, "--cfg-options", f"load_from={start}"]) == 1
+    assert "expected" in capsys.readouterr().err
+    assert not (tmp_path / "work").exists()
+
+
+def test_a_finished_training_is_not_lost_to_one_that_begins(tiny, tmp_path, capsys):
+    kept = tmp_path / "work" / "epoch_7.pth"
+    kept.parent.mkdir()
+    kept.write_bytes(b"hours of work")
+    assert main(tiny) == 1
+    assert "--overwrite" in capsys.readouterr().err.strip().splitlines()[-1]
+    assert [path.name for path in kept.parent.iterdir()] == [kept.name]
+    assert main([*tiny, "--overwrite"]) == 0
+    assert [path.name for path in kept.parent.glob("*.pth")] == ["epoch_1.pth"]
+
+
 def test_device_names():
     assert choose_device("cpu") == torch.device("cpu")
     with pytest.raises(ConfigError, match="expected auto, cpu or cuda"):

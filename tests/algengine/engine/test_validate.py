@@ -1,6 +1,8 @@
 import pytest
+import torch
 
 from alg_factories import CAMERAS
+from algengine import registry
 from algengine.cli.main import main
 from algengine.engine.configs import load_config
 from algengine.engine.train import train
@@ -56,3 +58,11 @@ def test_what_is_missing_is_one_sentence(config, tmp_path):
     config.pop("val_evaluator")
     with pytest.raises(ConfigError, match="val_evaluator"):
         validate(config, tmp_path / "nothing.pth", tmp_path / "test", "cpu")
+
+
+def test_a_checkpoint_of_another_model_is_not_tested(config, tmp_path):
+    state = registry.MODELS.build(config.model).state_dict()
+    part = {name: value for name, value in state.items() if not name.startswith("track_head.")}
+    torch.save({"state_dict": part}, tmp_path / "encoder.pth")
+    with pytest.raises(CheckpointError, match="such as track_head"):
+        validate(config, tmp_path / "encoder.pth", tmp_path / "test", "cpu")

@@ -229,6 +229,40 @@ def test_what_cannot_be_scored_is_a_row(world, tmp_path, capsys):
     assert world.run(tmp_path / "out.csv", "--scenarios", tmp_path / "fewer") == 0
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--chunks", 0], "--chunks is 0, expected at least 1"),
+        (["--threads", 0], "--threads is 0, expected at least 1"),
+        (["--batch-size", -1], "--batch-size is -1, expected at least 1"),
+        (["--workers", -1], "--workers is -1, expected at least 0"),
+        (["--failures", "nowhere.yaml"], "nowhere.yaml cannot be read"),
+        (["--cache", "nowhere"], "there is no score cache nowhere"),
+        (["--cfg-options", "val_dataloader.dataset.rot=1"], "an existing key"),
+    ],
+)
+def test_wrong_words_leave_nothing_behind(world, tmp_path, capsys, words, said):
+    assert world.run(tmp_path / "out.csv", *words) == 1
+    assert said in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_options_reach_the_model_of_a_training_checkpoint(world, tmp_path, capsys):
+    assert world.run(tmp_path / "out.csv", "--cfg-options", "model.head.vocabulary_size=7") == 1
+    assert "do not fit the model" in capsys.readouterr().err
+    assert main(["evaluate", "vadv2_demo", "--cfg-options", "model.head.vocabulary_size=7"]) == 1
+    assert "carry theirs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("line", ["7", "[]", "{}", "nonsense"])
+def test_a_damaged_line_of_what_was_done_is_one_sentence(world, tmp_path, capsys, line):
+    parts = tmp_path / "out.parts"
+    parts.mkdir()
+    (parts / "predictions.0.jsonl").write_text(f"{line}\n" * 2)
+    assert world.run(tmp_path / "out.csv") == 1
+    assert "line 1 is damaged, expected JSON: delete the file" in capsys.readouterr().err
+
+
 def test_a_cache_of_other_plans_is_refused(world, tmp_path, capsys):
     other = tmp_path / "other.npy"
     np.save(other, make_vocabulary()[::-1] * np.float32(0.9))

@@ -87,10 +87,16 @@ def execute(arguments: argparse.Namespace) -> int:
     from algengine.engine.distributed import join_processes, leave_processes, meeting, ranks
     from algengine.engine.train import choose_device
     from algengine.evaluation.open_loop import Share, Work, evaluate, journals
+    from algengine.evaluation.write import failures_split
     from simengine.errors import ConfigError
 
-    if arguments.batch_size < 1 or arguments.workers < 0:
-        raise ConfigError("expected --batch-size of at least 1 and --workers of at least 0")
+    for name, least in (("batch_size", 1), ("chunks", 1), ("threads", 1), ("workers", 0)):
+        if getattr(arguments, name) < least:
+            raise ConfigError(
+                f"--{name.replace('_', '-')} is {getattr(arguments, name)}, expected at least {least}"
+            )
+    # Read before hours of work that would end with it.
+    failures = failures_split(arguments.split, arguments.failures)
     planner, chosen, scorer, about = _load(arguments)
     output = arguments.output or Path("experiments") / _name(arguments.config) / f"{chosen.name}.csv"
     device = join_processes(arguments.launcher, choose_device(arguments.device))
@@ -107,7 +113,7 @@ def execute(arguments: argparse.Namespace) -> int:
         with _bar(len(chosen.rows), share.rank == 0) as step:
             evaluate(planner.to(device), chosen, scorer, work, share, step)
         meet()
-        return _conclude(arguments, chosen, scorer, work, output) if share.rank == 0 else 0
+        return _conclude(chosen, scorer, work, output, failures) if share.rank == 0 else 0
     finally:
         leave_processes()
 
@@ -125,7 +131,7 @@ def _load(arguments: argparse.Namespace) -> tuple:
     config = load_planner_config(arguments.config, arguments.cfg_options)
     path = arguments.checkpoint
     weights = located(path) if path else shipped_weights(Path(arguments.config).stem)
-    base = load_base(weights, arguments.config)
+    base = load_base(weights, arguments.config, arguments.cfg_options)
     planner = base.build()
     cache = arguments.cache
     if not (cache or arguments.scenarios or arguments.recordings):
@@ -138,19 +144,18 @@ def _load(arguments: argparse.Namespace) -> tuple:
 
 
 def _conclude(
-    arguments: argparse.Namespace, chosen: EvaluationSet, scorer: Scorer, work: Work, output: Path
+    chosen: EvaluationSet, scorer: Scorer, work: Work, output: Path, failures: frozenset[str] | None
 ) -> int:
     """Write everything and print the table."""
     from rich.console import Console
 
     from algengine.evaluation.open_loop import results
     from algengine.evaluation.open_loop_console import render_results
-    from algengine.evaluation.write import failures_split, write_evaluation
+    from algengine.evaluation.write import write_evaluation
 
     rows = results(chosen, scorer, work)
     facts = {**work.about, **scorer.describe()}
-    split = failures_split(arguments.split, arguments.failures)
-    content = write_evaluation(output, rows, facts, split, arguments.chunks)
+    content = write_evaluation(output, rows, facts, failures, work.chunks)
     Console().print(render_results(content, rows))
     print(f"results in {output}")
     return 1 if content["counts"]["failed"] else 0

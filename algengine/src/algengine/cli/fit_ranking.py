@@ -27,7 +27,8 @@ def execute(arguments: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from algengine.cli.export import named_checkpoint
-    from algengine.engine.configs import load_config
+    from algengine.engine.configs import load_planner_config
+    from algengine.engine.fitting import TRAINING_ONLY
     from algengine.engine.train import choose_device
     from algengine.engine.weights import build_planner, load_checkpoint
     from algengine.evaluation.ranking import best_ranking, held_out_decisions
@@ -35,9 +36,9 @@ def execute(arguments: argparse.Namespace) -> int:
     from algengine.registry import DATASETS
     from simengine.files.atomic import write_atomically
 
-    config = load_config(arguments.config, arguments.cfg_options)
+    config = load_planner_config(arguments.config, arguments.cfg_options)
     state = load_checkpoint(named_checkpoint(arguments.checkpoint))["state_dict"]
-    state = {name: value for name, value in state.items() if not name.startswith("bev_head.")}
+    state = {name: value for name, value in state.items() if not name.startswith(TRAINING_ONLY)}
     device = choose_device(arguments.device)
     planner = build_planner(config.model.to_dict() | {"bev_head": None}, state).to(device)
     data = DATASETS.build(config.val_dataloader.dataset)

@@ -22,12 +22,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--work-dir", type=Path, help="default: experiments/<config name>")
     parser.add_argument("--device", default="auto", help="auto (default), cpu or cuda")
-    parser.add_argument(
+    start = parser.add_mutually_exclusive_group()
+    start.add_argument(
         "--resume",
         nargs="?",
         const="auto",
         metavar="auto|PATH",
         help="go on from the newest checkpoint of the work dir, or from PATH",
+    )
+    start.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="start over in a work dir that has checkpoints, which are deleted",
     )
     parser.add_argument("--launcher", default="none", help="pytorch when started by torchrun (default: none)")
     parser.add_argument(
@@ -42,7 +48,9 @@ def execute(arguments: argparse.Namespace) -> int:
 
     config = load_planner_config(arguments.config, arguments.cfg_options)
     work_dir = arguments.work_dir or Path("experiments") / Path(arguments.config).stem
-    last = train(config, work_dir, arguments.device, arguments.resume, arguments.launcher)
+    last = train(
+        config, work_dir, arguments.device, arguments.resume, arguments.launcher, arguments.overwrite
+    )
     if os.environ.get("RANK", "0") == "0":
         print(f"checkpoint: {last}")
     return 0

@@ -8,11 +8,7 @@ from datetime import timedelta
 
 import torch
 import torch.distributed
-from mmengine.model import MMDistributedDataParallel, revert_sync_batchnorm
-from mmengine.runner import Runner
-from torch import nn
 
-from algengine.engine.layout import compile_parts, prefer_channels_last
 from simengine.errors import ConfigError
 
 LAUNCHERS = ("none", "pytorch")
@@ -71,25 +67,3 @@ def meeting() -> Callable[[], None]:
         return lambda: None
     group = torch.distributed.new_group(backend="gloo", timeout=timedelta(days=7))
     return lambda: torch.distributed.barrier(group)
-
-
-class PlannerRunner(Runner):
-    """MMEngine's runner, on the device of the config's key `device` also when the machine has others."""
-
-    def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
-        """Return the model on its device, with gradients averaged over all processes if there are several."""
-        device = torch.device(self.cfg.device)
-        if device.type != "cuda" or not self.distributed:
-            # Synchronised statistics exist on GPUs only; one process needs none.
-            model = revert_sync_batchnorm(model)
-        model = model.to(device)
-        if device.type == "cuda":
-            prefer_channels_last(model)
-        compile_parts(model, self.cfg.get("compile_parts", ()))
-        if not self.distributed:
-            return model
-        options = {"broadcast_buffers": False, **(model_wrapper_cfg or {})}
-        options.setdefault("find_unused_parameters", self.cfg.get("find_unused_parameters", False))
-        return MMDistributedDataParallel(
-            model, device_ids=[device] if device.type == "cuda" else None, **options
-        )

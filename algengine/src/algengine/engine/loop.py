@@ -77,7 +77,8 @@ def seeded_dataloader(config: dict, seed: int) -> DataLoader:
     """Return the loader of `config` with samples and order that depend on seed and epoch only.
 
     Raises:
-        ConfigError: the config asks for a batch sampler, which cannot start in the middle of an epoch.
+        ConfigError: the config asks for a batch sampler, which cannot start in the middle of an epoch, or the data
+            do not fill a batch.
     """
     config = copy.deepcopy(config)
     if config.get("batch_sampler") is not None:
@@ -88,7 +89,13 @@ def seeded_dataloader(config: dict, seed: int) -> DataLoader:
     dataset = DATASETS.build(config.pop("dataset"))
     sampler = DATA_SAMPLERS.build(config.pop("sampler"), default_args={"dataset": dataset, "seed": seed})
     config |= {"dataset": SeededDataset(dataset, seed), "sampler": SeededSampler(sampler)}
-    return Runner.build_dataloader(config, seed=seed)
+    loader = Runner.build_dataloader(config, seed=seed)
+    if not len(loader):
+        raise ConfigError(
+            f"train_dataloader has {len(sampler)} samples per process for batches of {loader.batch_size}, expected at "
+            "least one batch: give more data, or a smaller train_dataloader.batch_size"
+        )
+    return loader
 
 
 def mean_over_processes(values: dict[str, Tensor]) -> dict[str, Tensor]:

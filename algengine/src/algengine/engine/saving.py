@@ -8,8 +8,10 @@ from pathlib import Path
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from algengine.engine.fitting import require_same
 from algengine.engine.weights import load_checkpoint
 from algengine.errors import CheckpointError
 from algengine.registry import HOOKS
@@ -65,9 +67,11 @@ class ResumableCheckpointHook(Hook):
             self._due = True
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Check that iterations mean the same as in the run that goes on."""
+        """Check that model and iterations are those of the run that goes on."""
         if not runner._resume:
             return
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        require_same(model.state_dict(), checkpoint["state_dict"])
         meta, ours = checkpoint["meta"], len(runner.train_dataloader)
         theirs = meta.get("iterations_per_epoch", ours)
         if theirs != ours:

@@ -8,9 +8,10 @@ import torch
 from mmengine.config import Config
 
 from algengine import registry
-from algengine.engine.distributed import PlannerRunner, join_processes, leave_processes
+from algengine.engine.distributed import join_processes, leave_processes, meeting, ranks
 from algengine.engine.map_cache import use_map_cache
-from algengine.engine.saving import LAST_CHECKPOINT, newest_checkpoint
+from algengine.engine.runner import PlannerRunner, building
+from algengine.engine.saving import LAST_CHECKPOINT, checkpoints, newest_checkpoint
 from algengine.engine.switches import apply_switches
 from algengine.engine.weights import load_checkpoint
 from simengine.errors import ConfigError
@@ -35,7 +36,12 @@ def choose_device(name: str) -> torch.device:
 
 
 def train(
-    config: Config, work_dir: Path, device: str = "auto", resume: str | None = None, launcher: str = "none"
+    config: Config,
+    work_dir: Path,
+    device: str = "auto",
+    resume: str | None = None,
+    launcher: str = "none",
+    overwrite: bool = False,
 ) -> Path:
     """Train as `config` says and return the path of the last checkpoint.
 
@@ -45,22 +51,27 @@ def train(
         device: `auto`, `cpu` or `cuda`.
         resume: `auto`, or the checkpoint to go on from with optimiser, schedule and place in the data; None to begin.
         launcher: `none`, or `pytorch` for a process started by torchrun.
+        overwrite: whether a training that begins may delete the checkpoints of an earlier one in its work dir.
 
     Raises:
-        ConfigError: device, launcher or weights to begin from are not there.
-        CheckpointError: the checkpoint to resume from is missing or broken.
+        ConfigError: a value of the config does not fit, device, launcher or weights to begin from are not there, or the
+            work dir is that of an earlier training.
+        CheckpointError: the checkpoint to resume from or to begin from is missing or broken.
     """
     chosen = join_processes(launcher, choose_device(device))
     try:
         config.work_dir, config.device, config.launcher = str(work_dir), str(chosen), launcher
         _choose_start(config, Path(work_dir), resume)
+        if resume is None:
+            _require_fresh(Path(work_dir), overwrite)
         # Build our registries' locations before names are looked up.
         registry.MODELS.import_from_location()
         if chosen.type == "cuda":
             torch.backends.cuda.matmul.allow_tf32 = True
             torch.backends.cudnn.allow_tf32 = True
-        apply_switches(config)
-        use_map_cache(config, chosen)
+        with building():
+            apply_switches(config)
+            use_map_cache(config, chosen)
         PlannerRunner.from_cfg(config).train()
     finally:
         leave_processes()
@@ -86,7 +97,24 @@ def _choose_start(config: Config, work_dir: Path, resume: str | None) -> None:
         return
     config.resume = False
     start = config.get("load_from")
-    if start and "://" not in start and not Path(start).is_file():
+    if not start:
+        return
+    if not Path(start).is_file():
         raise ConfigError(
             f"load_from is {start}, expected an existing checkpoint: put it there, or pass --cfg-options load_from=None"
         )
+    load_checkpoint(Path(start))
+
+
+def _require_fresh(work_dir: Path, overwrite: bool) -> None:
+    """Check that no checkpoints of an earlier training are in the work dir; delete them if allowed."""
+    earlier = checkpoints(work_dir)
+    if earlier and not overwrite:
+        raise ConfigError(
+            f"{work_dir} holds {earlier[0].name} of an earlier training, expected a work dir without: go on with "
+            "--resume, start over with --overwrite, or choose another --work-dir"
+        )
+    meeting()()
+    if ranks()[0] == 0:
+        for path in earlier:
+            path.unlink()

@@ -8,7 +8,9 @@ import torch
 from mmengine.config import Config
 
 from algengine import registry
-from algengine.engine.distributed import PlannerRunner, join_processes, leave_processes
+from algengine.engine.distributed import join_processes, leave_processes
+from algengine.engine.fitting import load_whole
+from algengine.engine.runner import PlannerRunner
 from algengine.engine.train import choose_device
 from algengine.engine.weights import load_checkpoint
 from simengine.errors import ConfigError
@@ -28,15 +30,15 @@ def validate(
 
     Raises:
         ConfigError: the config has nothing to validate on.
-        CheckpointError: the checkpoint is missing or broken.
+        CheckpointError: the checkpoint is missing, broken, or lacks a part of the model.
     """
     if "val_evaluator" not in config or "val_dataloader" not in config:
         raise ConfigError("the config has no val_dataloader or no val_evaluator, expected both to test with")
-    load_checkpoint(checkpoint)
+    state = load_checkpoint(checkpoint)["state_dict"]
     chosen = join_processes(launcher, choose_device(device))
     try:
         config.work_dir, config.device, config.launcher = str(work_dir), str(chosen), launcher
-        config.load_from, config.resume = str(checkpoint), False
+        config.load_from, config.resume = None, False
         # Without a training part the runner builds neither its data nor an optimiser.
         for key in ("train_dataloader", "train_cfg", "optim_wrapper", "param_scheduler", "auto_scale_lr"):
             config.pop(key, None)
@@ -44,6 +46,8 @@ def validate(
         if chosen.type == "cuda":
             torch.backends.cuda.matmul.allow_tf32 = True
             torch.backends.cudnn.allow_tf32 = True
-        return PlannerRunner.from_cfg(config).val()
+        runner = PlannerRunner.from_cfg(config)
+        load_whole(runner.model, state, checkpoint)
+        return runner.val()
     finally:
         leave_processes()

@@ -21,6 +21,7 @@ import torch
 from mmengine.config import Config
 
 from algengine import registry
+from algengine.engine.fitting import TRAINING_ONLY, describe_misfit
 from algengine.errors import CheckpointError
 from algengine.planners.vadv2 import VADv2
 from simengine.files.atomic import write_atomically
@@ -28,7 +29,6 @@ from simengine.files.atomic import write_atomically
 FORMAT = "algengine.weights"
 VERSION = 1
 WEIGHTS_NAME = "weights.pth"
-_TRAINING_ONLY = ("bev_head.",)
 _MAGIC = (b"PK\x03\x04", b"\x80")
 """Begin of what torch saves: an archive, or a pickle in its old format."""
 _UNREADABLE = (
@@ -81,7 +81,7 @@ def load_checkpoint(path: Path) -> dict:
 def export_weights(checkpoint: Path, config: Config, path: Path, metadata: dict) -> int:
     """Write the weights of a training checkpoint without training-only parts; return the file's size in bytes."""
     state = load_checkpoint(checkpoint)["state_dict"]
-    kept = {k: _narrow(k, v) for k, v in state.items() if not k.startswith(_TRAINING_ONLY)}
+    kept = {k: _narrow(k, v) for k, v in state.items() if not k.startswith(TRAINING_ONLY)}
     model = config.model.to_dict() | {"bev_head": None}
     content = {
         "format": FORMAT,
@@ -127,10 +127,7 @@ def build_planner(model: dict, state_dict: dict[str, torch.Tensor] | None = None
         try:
             planner.load_state_dict(state_dict)
         except RuntimeError as error:
-            raise CheckpointError(
-                f"the weights do not fit the model of the config ({str(error).splitlines()[1].strip()}): "
-                "use the config that they were trained with"
-            ) from error
+            raise CheckpointError(describe_misfit(error)) from error
     return planner.eval()
 
 

@@ -85,7 +85,10 @@ def _lines(path: Path) -> Iterator[dict]:
     lines = path.read_text(encoding="utf-8").splitlines()
     for number, line in enumerate(lines, start=1):
         try:
-            yield json.loads(line)
+            values = json.loads(line)
+            if not isinstance(values, dict) or not values.keys() & {_HEADER, "token"}:
+                raise ValueError
+            yield values
         except ValueError:
             if number < len(lines):
                 raise ConfigError(

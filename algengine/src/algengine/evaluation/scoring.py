@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from algengine.datasets.openscene.places import located
-from algengine.datasets.openscene.scores import open_scores
+from algengine.datasets.openscene.scores import open_scores, require_scores
 from algengine.evaluation.prediction import NAN, Prediction
 from simengine.child_process import follow_parent, interrupts_ignored
 from simengine.datatypes.plan import Plan
@@ -91,6 +91,7 @@ class CacheScorer:
     def __init__(self, path: str | Path, vocabulary: np.ndarray) -> None:
         self._path, self._size = located(path), len(vocabulary)
         self._mode = "navsim_v1"
+        require_scores(self._path)
         if self._path.is_dir():
             index = ScoreCache(self._path).index
             self._mode = index.mode

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from algengine.datasets.openscene.places import located
@@ -18,18 +18,26 @@ def beside(output: Path, ending: str) -> Path:
     return output.with_name(f"{output.stem}{ending}")
 
 
-def failures_split(split: str | None, given: str | None) -> Path | None:
-    """Return the split of failures to report apart: the one given, or the published one beside `navtest.yaml`."""
+def failures_split(split: str | None, given: str | None) -> frozenset[str] | None:
+    """Return the failures to report apart: those of the split given, or of the published one beside `navtest.yaml`.
+
+    Raises:
+        ConfigError: the split cannot be read.
+    """
     if given is not None:
-        return located(given)
+        return frozenset(read_split(located(given)).tokens)
     if split is None or Path(split).name != "navtest.yaml":
         return None
     path = located(split).with_name(FAILURES_SPLIT)
-    return path if path.is_file() else None
+    return frozenset(read_split(path).tokens) if path.is_file() else None
 
 
 def write_evaluation(
-    output: Path, rows: Sequence[ResultRow], about: dict, failures: Path | None = None, chunks: int = 1
+    output: Path,
+    rows: Sequence[ResultRow],
+    about: dict,
+    failures: Collection[str] | None = None,
+    chunks: int = 1,
 ) -> dict:
     """Write the table, its plans, the failures' table, the tables of chunks and last the summary; return the summary.
 
@@ -37,14 +45,13 @@ def write_evaluation(
         output: path of the table.
         rows: of all tokens.
         about: facts for the summary.
-        failures: split whose tokens get a table of their own.
+        failures: tokens that get a table of their own.
         chunks: parts that get tables of their own, if there are several.
     """
     write_plans(beside(output, "_plans.csv"), rows)
     content = summary(rows, about)
     if failures is not None:
-        tokens = set(read_split(failures).tokens)
-        failed = [row for row in rows if row.token in tokens]
+        failed = [row for row in rows if row.token in failures]
         write_results(beside(output, "_failures.csv"), failed)
         content["failures"] = summary(failed, {})["columns"]
     if chunks > 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from algengine.engine.configs import load_planner_config
+from algengine.engine.fitting import TRAINING_ONLY
 from algengine.engine.weights import FORMAT, build_planner, load_checkpoint, load_weights
 from algengine.errors import CheckpointError
 from algengine.planners.vadv2 import VADv2
@@ -17,7 +18,6 @@ from simengine.errors import ConfigError
 from simengine.rewards.vocabulary import Vocabulary
 
 _NEW_HEADS = "head.sub_scores."
-_TRAINING_ONLY = "bev_head."
 
 
 @dataclass(frozen=True)
@@ -46,16 +46,27 @@ class BasePlanner:
         return Vocabulary(self.state_dict["head.vocabulary"].float().numpy())
 
 
-def load_base(checkpoint: Path, config: str | None = None) -> BasePlanner:
+def load_base(checkpoint: Path, config: str | None = None, options: Sequence[str] = ()) -> BasePlanner:
     """Return the planner in exported weights, or in a training checkpoint with the config that it was trained with.
 
     A training checkpoint may be one of the original's.
 
+    Args:
+        checkpoint: the file.
+        config: of a training checkpoint; exported weights carry their own.
+        options: overrides that it was trained with.
+
     Raises:
         CheckpointError: the file is missing, corrupt, needs a config, or does not fit it.
+        ConfigError: an override is of the model, but exported weights have theirs.
     """
     content = load_checkpoint(checkpoint)
     if content.get("format") == FORMAT:
+        if changed := [option for option in options if option.startswith("model.")]:
+            raise ConfigError(
+                f"the option {changed[0]!r} would change the model, but the weights {checkpoint} carry theirs, "
+                "expected options of data only: leave it out, or give a training checkpoint"
+            )
         weights = load_weights(checkpoint)
         cameras = tuple(weights.metadata.get("cameras", ()))
         return BasePlanner(weights.model, weights.state_dict, cameras, weights.metadata)
@@ -63,9 +74,9 @@ def load_base(checkpoint: Path, config: str | None = None) -> BasePlanner:
         raise CheckpointError(
             f"{checkpoint} is a training checkpoint, expected its config too: give --base-config"
         )
-    loaded = load_planner_config(config)
+    loaded = load_planner_config(config, options)
     state = {k: v.float() if v.is_floating_point() else v for k, v in content["state_dict"].items()}
-    state = {k: v for k, v in state.items() if not k.startswith(_TRAINING_ONLY)}
+    state = {k: v for k, v in state.items() if not k.startswith(TRAINING_ONLY)}
     cameras = tuple(loaded.train_dataloader.dataset.cameras)
     facts = {"cameras": list(cameras), "config": Path(config).stem}
     model = loaded.model.to_dict() | {"bev_head": None}

@@ -89,11 +89,18 @@ def open_scores(path: str | Path, tokens: Collection[str] | None = None) -> Scor
         ScenarioFormatError: it is no cache.
     """
     path = Path(path)
-    if path.is_dir():
-        return ScoreCache(path)
-    if not path.is_file():
+    require_scores(path)
+    return ScoreCache(path) if path.is_dir() else PickledScores(path, tokens)
+
+
+def require_scores(path: Path) -> None:
+    """Check that there is a folder or a file at `path`, without reading it.
+
+    Raises:
+        RecordingError: there is nothing.
+    """
+    if not path.is_dir() and not path.is_file():
         raise RecordingError(f"there is no score cache {path}, expected a folder or a pickle: {REMEDY}")
-    return PickledScores(path, tokens)
 
 
 def stacked(scores: Mapping[str, np.ndarray], names: Iterable[str]) -> np.ndarray:
