@@ -7,10 +7,10 @@ import torch
 from mmengine.runner.checkpoint import load_checkpoint as mmengine_load
 
 from alg_factories import make_log, make_observation
-from algengine.checkpoints.load import load_original, read_original
 from algengine.checkpoints.original import convert_original, is_original
 from algengine.cli.main import main
 from algengine.engine.configs import load_config
+from algengine.engine.original_weights import load_original, read_original
 from algengine.engine.weights import build_planner
 from algengine.errors import CheckpointError
 from algengine.serving.load import load_planner

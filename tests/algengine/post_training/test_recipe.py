@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from alg_factories import make_log, make_vocabulary
+from algengine.datasets.decision_filters import keeps
+from algengine.datasets.split_file import SplitFile, write_split
 from algengine.errors import RecordingError
-from algengine.post_training.filters import keeps
 from algengine.post_training.recipe import DataConfig, select_decisions
 from algengine.post_training.runs import read_run
-from algengine.rare_cases.split_file import SplitFile, write_split
 from post_training_factories import write_run
 from simengine.rewards.vocabulary import Vocabulary
 

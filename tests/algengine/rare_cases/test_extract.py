@@ -6,10 +6,10 @@ import pytest
 import yaml
 
 from algengine.cli.main import main
+from algengine.datasets.split_file import read_split, write_split
 from algengine.evaluation.score_table import read_score_table
 from algengine.rare_cases.extract import extract_rare_cases
 from algengine.rare_cases.rules import REQUIRED, Thresholds
-from algengine.rare_cases.split_file import read_split, write_split
 from factories import make_scenario, shared_data
 from score_table_factories import RULE_COLUMNS, write_table
 from simengine.errors import ScenarioFormatError

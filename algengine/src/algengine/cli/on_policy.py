@@ -58,11 +58,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Train and say what came out."""
+    from algengine.datasets.split_file import read_split
     from algengine.engine.train import choose_device
     from algengine.on_policy.simulator import SimulatedWorld
     from algengine.on_policy.train import train_on_policy
     from algengine.post_training.base import load_base
-    from algengine.rare_cases.split_file import read_split
     from algengine.serving.load import shipped_weights
 
     config = read_options(arguments)

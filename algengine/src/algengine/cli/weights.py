@@ -19,8 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Load the checkpoint and print what became of it."""
-    from algengine.checkpoints.load import load_original
     from algengine.engine.configs import load_planner_config
+    from algengine.engine.original_weights import load_original
     from algengine.engine.weights import build_planner
 
     planner = build_planner(load_planner_config(arguments.config).model.to_dict())

@@ -1,1 +1,1 @@
-"""Thin drivers over the MMEngine Runner, and the weights file."""
+"""Thin drivers over the MMEngine Runner, and reading weights, ours and published ones."""

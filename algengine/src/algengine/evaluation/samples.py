@@ -13,8 +13,8 @@ from torch.utils.data import Dataset
 
 from algengine.datasets.collate import planning_collate
 from algengine.datasets.openscene.places import located
+from algengine.datasets.split_file import read_split
 from algengine.post_training.base import BasePlanner
-from algengine.rare_cases.split_file import read_split
 from algengine.registry import DATASETS
 from simengine.errors import ConfigError, SimEngineError
 

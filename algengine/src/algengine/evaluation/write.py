@@ -6,9 +6,9 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from algengine.datasets.openscene.places import located
+from algengine.datasets.split_file import read_split
 from algengine.evaluation.open_loop import chunked
 from algengine.evaluation.result_table import ResultRow, summary, write_plans, write_results, write_summary
-from algengine.rare_cases.split_file import read_split
 
 FAILURES_SPLIT = "navtest_failures_filtered.yaml"
 

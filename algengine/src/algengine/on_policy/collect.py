@@ -16,8 +16,9 @@ from algengine.on_policy.eyes import Eyes
 from algengine.on_policy.world import World
 from algengine.planners.vadv2 import VADv2
 from algengine.post_training.batches import Batch
-from algengine.post_training.outcome import SYNTHETIC, Outcomes
+from algengine.post_training.outcome import Outcomes
 from algengine.post_training.policy import log_policy
+from algengine.structures.fail_mask import SYNTHETIC
 from simengine.datatypes.plan import Plan
 
 PLAN_DT = 0.1

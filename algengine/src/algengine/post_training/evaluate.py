@@ -7,8 +7,8 @@ from torch import Tensor
 
 from algengine.planners.vadv2 import VADv2
 from algengine.post_training.batches import DecisionBatches
-from algengine.post_training.outcome import NORMAL, REAL_FAILURE, SYNTHETIC
 from algengine.post_training.policy import log_policy
+from algengine.structures.fail_mask import NORMAL, REAL_FAILURE, SYNTHETIC
 
 KINDS = {"normal": NORMAL, "real_failure": REAL_FAILURE, "synthetic": SYNTHETIC}
 

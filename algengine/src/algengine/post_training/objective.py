@@ -21,8 +21,9 @@ from algengine.post_training.check import check_least, check_positive, check_sha
 from algengine.post_training.divergence import divergence, entropy
 from algengine.post_training.expectation import BASELINES, advantage, exact_expectation, sampled_expectation
 from algengine.post_training.importance import importance_weights
-from algengine.post_training.outcome import NORMAL, Outcomes
+from algengine.post_training.outcome import Outcomes
 from algengine.post_training.policy import log_policy, sub_scores_of
+from algengine.structures.fail_mask import NORMAL
 from simengine.errors import ConfigError
 from simengine.rewards.columns import COLUMNS
 

@@ -10,9 +10,6 @@ from dataclasses import dataclass, fields
 
 from torch import Tensor
 
-NORMAL, REAL_FAILURE, SYNTHETIC = 0, 1, -1
-"""Values of `fail_mask` (reference: algengine.md 1.2)."""
-
 
 @dataclass(frozen=True)
 class Outcomes:
@@ -22,7 +19,7 @@ class Outcomes:
         rewards: (B, K) float for each column of `simengine.rewards`; NaN where unknown.
         nearest: (B,) int: plan nearest to what was driven, see `trajectory_distance`.
         driven: (B,) bool: whether the future was recorded, so that `nearest` means something.
-        fail_mask: (B,) int: `NORMAL`, `REAL_FAILURE` or `SYNTHETIC`.
+        fail_mask: (B,) int, see `structures.fail_mask`.
         reference: (B, K) logits of the frozen planner by output name, in evaluation mode.
         behaviour: (B,) plan that was driven in the rollout, -1 where a log or a driver without vocabulary drove.
     """

@@ -18,8 +18,9 @@ from algengine.heads.trajectory_scoring import IMITATION
 from algengine.losses.distillation import SUB_SCORE_WEIGHTS
 from algengine.losses.imitation import hard_imitation, masked_mean
 from algengine.post_training.check import check_least, check_share
-from algengine.post_training.outcome import SYNTHETIC, Outcomes
+from algengine.post_training.outcome import Outcomes
 from algengine.post_training.policy import sub_scores_of
+from algengine.structures.fail_mask import SYNTHETIC
 
 _LEAST = 1e-6
 _LEAST_IMPORTANCE, _MOST_IMPORTANCE = 0.01, 10.0

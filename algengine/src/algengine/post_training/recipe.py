@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
+from algengine.datasets.decision_filters import FILTERS, keeps
+from algengine.datasets.split_file import read_split
 from algengine.errors import RecordingError
 from algengine.post_training.check import check_least
-from algengine.post_training.filters import FILTERS, keeps
-from algengine.post_training.outcome import NORMAL, REAL_FAILURE, SYNTHETIC
 from algengine.post_training.runs import Decision, read_run
-from algengine.rare_cases.split_file import read_split
+from algengine.structures.fail_mask import NORMAL, REAL_FAILURE, SYNTHETIC
 from simengine.errors import ConfigError
 
 

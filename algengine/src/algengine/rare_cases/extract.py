@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from algengine.datasets.split_file import read_split, write_split
 from algengine.evaluation.score_table import read_score_table
 from algengine.rare_cases.report import make_report
 from algengine.rare_cases.rules import Thresholds, select
-from algengine.rare_cases.split_file import read_split, write_split
 from simengine.errors import ScenarioFormatError
 from simengine.files.atomic import write_atomically
 

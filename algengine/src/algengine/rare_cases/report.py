@@ -9,9 +9,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from algengine.datasets.split_file import SplitFile
 from algengine.evaluation.score_table import ScoreTable
 from algengine.rare_cases.rules import REQUIRED, Selection, overlaps, unknown_rows
-from algengine.rare_cases.split_file import SplitFile
 
 
 def make_report(

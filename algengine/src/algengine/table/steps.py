@@ -45,9 +45,9 @@ def mine(out: Path, run: Path, split: Path) -> None:
     Raises:
         ConfigError: there is nothing.
     """
+    from algengine.datasets.split_file import read_split, write_split
     from algengine.rare_cases.extract import extract_rare_cases
     from algengine.rare_cases.rules import Thresholds
-    from algengine.rare_cases.split_file import read_split, write_split
 
     extract_rare_cases(run / "scores.csv", split, out, Thresholds(max_collision=0.5))
     base = read_split(split)
@@ -61,8 +61,8 @@ def mine(out: Path, run: Path, split: Path) -> None:
 
 def write_variants(out: Path, failures: Path, split: Path, count: int) -> None:
     """Write `count` variants of every rare case as a split, and its tokens as rare cases."""
-    from algengine.rare_cases.split_file import read_split
-    from algengine.rare_cases.split_file import write_split as write_tokens
+    from algengine.datasets.split_file import read_split
+    from algengine.datasets.split_file import write_split as write_tokens
     from algengine.table.variants import make_variant
     from simengine.scenario.splits import load_index, write_split
 
@@ -78,10 +78,10 @@ def fill_features(
     base: Path, run: Path, device: str, failures: Path | None, done: Callable[[Path], None]
 ) -> None:
     """Encode the recordings of a run with the frozen part of the planner, for all trainings; of rare cases if given."""
+    from algengine.datasets.split_file import read_split
     from algengine.engine.train import choose_device
     from algengine.engine.weights import WEIGHTS_NAME
     from algengine.post_training.base import load_base
-    from algengine.rare_cases.split_file import read_split
     from algengine.table.open_loop import feature_cache
 
     recordings = sorted((run / "observations").glob("*.npz"))

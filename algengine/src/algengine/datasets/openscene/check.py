@@ -17,8 +17,8 @@ from algengine.datasets.openscene.scores import open_scores
 from algengine.datasets.openscene.selection import union_of_splits
 from algengine.datasets.openscene.sequences import FrameSequences
 from algengine.datasets.openscene.synthetic import SyntheticData
+from algengine.datasets.split_file import read_split
 from algengine.datasets.vocabulary import load_vocabulary
-from algengine.rare_cases.split_file import read_split
 from simengine.errors import SimEngineError
 
 SETS = ("train_dataloader", "val_dataloader", "test_dataloader")

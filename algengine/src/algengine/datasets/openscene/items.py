@@ -21,8 +21,8 @@ from algengine.datasets.openscene.selection import (
 )
 from algengine.datasets.openscene.sequences import FrameSequences
 from algengine.datasets.openscene.synthetic import SyntheticData
-from algengine.post_training.outcome import REAL_FAILURE, SYNTHETIC
-from algengine.rare_cases.split_file import SplitFile, read_split
+from algengine.datasets.split_file import SplitFile, read_split
+from algengine.structures.fail_mask import REAL_FAILURE, SYNTHETIC
 from simengine.errors import ConfigError
 
 

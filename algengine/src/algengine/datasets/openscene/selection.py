@@ -12,9 +12,9 @@ import numpy as np
 from algengine.datasets.openscene.frame import Frame
 from algengine.datasets.openscene.places import located
 from algengine.datasets.openscene.sequences import FrameSequences
+from algengine.datasets.split_file import SplitFile, read_split
 from algengine.errors import RecordingError
-from algengine.post_training.outcome import NORMAL, REAL_FAILURE
-from algengine.rare_cases.split_file import SplitFile, read_split
+from algengine.structures.fail_mask import NORMAL, REAL_FAILURE
 from simengine.errors import ConfigError
 
 
@@ -24,7 +24,7 @@ class Item:
 
     Attributes:
         frame: the present.
-        fail_mask: `NORMAL`, `REAL_FAILURE` or `SYNTHETIC`.
+        fail_mask: see `structures.fail_mask`.
         imitate: whether its future is to be learnt from; simulated drives teach by rewards only.
     """
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from algengine.datasets.decision_filters import keeps
 from algengine.datasets.openscene.frame import FIRST_DECISION, Frame, FrameParser
 from algengine.datasets.openscene.info_file import info_files, read_infos
 from algengine.datasets.openscene.scores import PickledScores, open_scores
 from algengine.errors import RecordingError
-from algengine.post_training.filters import keeps
 from simengine.errors import ScenarioFormatError
 from simengine.rewards.cache_pickle import PUBLISHED_COLUMNS
 from simengine.rewards.pdms_pkl import read_pdms_pkl
@@ -133,7 +133,7 @@ class SyntheticData:
 
         Args:
             tokens: original or simulated tokens to use; all if empty.
-            customized_filter: `none`, `v1` or `v2`, see `post_training.filters.keeps`.
+            customized_filter: `none`, `v1` or `v2`, see `decision_filters.keeps`.
             decision_frames: values of `frame_idx` to use; all decisions if empty.
         """
         wanted, frames = set(tokens), set(decision_frames)
