@@ -45,7 +45,7 @@ def test_no_more_images_wait_than_allowed():
 
     class Slow:
         def detach(self):
-            gate.wait(10)
+            gate.wait(120)
             return self
 
         def cpu(self):
@@ -57,7 +57,7 @@ def test_no_more_images_wait_than_allowed():
     third.join(0.2)
     assert third.is_alive() and len(files) == 2
     gate.set()
-    third.join(10)
+    third.join(120)
     assert len({file.result() for file in files}) == 1
     pool.close()
 

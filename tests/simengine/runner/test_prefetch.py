@@ -28,7 +28,7 @@ class Counted:
         return replace(make_scenario(), token=self.token)
 
 
-def wait_until(done, limit=20.0):
+def wait_until(done, limit=120.0):
     end = time.monotonic() + limit
     while not done():
         assert time.monotonic() < end
