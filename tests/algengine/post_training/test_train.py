@@ -291,6 +291,7 @@ def test_unknown_keys_and_wrong_values_are_refused(tmp_path):
         ("data = 5", r"data is 5, expected dict"),
         ("data = dict()\nschedule = None", "schedule is None, expected dict"),
         ("data = dict(rare='run')", r"data\.rare is 'run', expected a list"),
+        ("data = dict(rare=[3])", r"data\.rare is \[3\], expected a list of texts such as \['path'\]"),
         ("data = dict(filter='v3')", r"data\.filter is 'v3', expected one of v1"),
         ("data = dict(seed=-1)", r"data\.seed is -1, expected at least 0"),
         ("data = dict()\nschedule = dict(batch_size=0)", r"schedule\.batch_size is 0, expected at least 1"),
@@ -400,6 +401,13 @@ def test_other_overrides_are_refused_in_one_sentence(option, message):
 def test_a_key_that_the_planner_does_not_have_is_refused(base):
     with pytest.raises(ConfigError, match=r"unexpected keyword argument 'sub_score'"):
         make_student(base, {"head": {"sub_score": True}}, 0)
+
+
+def test_a_size_that_the_weights_do_not_have_is_refused(base):
+    with pytest.raises(
+        CheckpointError, match=r"do not fit the changed model \(head\.vocabulary has another shape"
+    ):
+        make_student(base, {"head": {"vocabulary_size": 3}}, 0)
 
 
 def test_command_trains_and_writes_a_vocabulary(config, base, tmp_path, capsys):

@@ -105,6 +105,7 @@ def test_overlaps_count_common_rows():
         {"ep_percentiles": (0.0,)},
         {"ep_percentiles": (100.0,)},
         {"ep_percentiles": (NAN,)},
+        {"ep_percentiles": (1.0, 1.0000001)},  # both would be ep_1pct
         {"max_collision": 1.0},
         {"max_off_road": -0.1},
         {"min_progress": NAN},

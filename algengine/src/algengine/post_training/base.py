@@ -101,13 +101,16 @@ def make_student(base: BasePlanner, changes: Mapping, seed: int) -> tuple[VADv2,
                 f"model changes a key that the planner does not have ({error}), expected one of its config, such as "
                 "head.sub_scores"
             ) from error
-    missing, unexpected = student.load_state_dict(base.state_dict, strict=False)
-    wrong = [*unexpected, *(name for name in missing if not name.startswith(_NEW_HEADS))]
+    ours, theirs = student.state_dict(), base.state_dict
+    wrong = [name for name in theirs if name not in ours]
+    wrong += [name for name in ours if name not in theirs and not name.startswith(_NEW_HEADS)]
+    wrong += [f"{n} has another shape" for n in theirs if n in ours and ours[n].shape != theirs[n].shape]
     if wrong:
         raise CheckpointError(
             f"the base weights do not fit the changed model ({wrong[0]}), expected changes that add sub-score heads at "
             "most: see model=dict(...) in the config"
         )
+    student.load_state_dict(theirs, strict=False)
     return student.eval(), model
 
 

@@ -20,7 +20,7 @@ _KINDS = {
     int: (int, "a whole number"),
     float: ((int, float), "a number"),
     str: (str, "a text"),
-    tuple: ((list, tuple), "a list such as ['path']"),
+    tuple: ((list, tuple), "a list of texts such as ['path']"),
 }
 """What a key takes whose default is of a type."""
 OBJECTIVES = {"expectation": ExpectationObjective, "published": PublishedObjective}
@@ -147,7 +147,7 @@ def read_config(config: Config) -> PostTrainingConfig:
     if kind not in OBJECTIVES:
         raise ConfigError(f"objective.type is {kind!r}, expected one of {', '.join(OBJECTIVES)}")
     adapters = dict(_section(plain, "adapters"))
-    if isinstance(adapters.get("rules"), list):
+    if isinstance(adapters.get("rules"), (list, tuple)):
         adapters["rules"] = tuple(_rule(rule) for rule in adapters["rules"])
     return PostTrainingConfig(
         data=_fill(DataConfig, _section(plain, "data"), "data"),
@@ -179,7 +179,10 @@ def _fill(kind: type, values: Mapping, name: str) -> object:
             raise ConfigError(f"{name} has the key {key!r}, expected some of {', '.join(sorted(known))}")
         default = type(known[key])
         accepted, words = _KINDS.get(default, (object, ""))
-        if not isinstance(value, accepted) or (isinstance(value, bool) and default is not bool):
+        fits = isinstance(value, accepted) and (default is bool or not isinstance(value, bool))
+        if default is tuple:
+            fits = fits and all(isinstance(item, (str, LoRARule)) for item in value)
+        if not fits:
             raise ConfigError(f"{name}.{key} is {value!r}, expected {words}")
     # Plain values, so that a config read from a file equals one written in Python.
     return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})

@@ -39,6 +39,12 @@ class Thresholds:
             raise ConfigError(
                 f"percentiles of ego progress are {list(self.ep_percentiles)}, expected numbers between 0 and 100"
             )
+        names = [name_of(percent) for percent in self.ep_percentiles]
+        if len(set(names)) < len(names):
+            raise ConfigError(
+                f"percentiles of ego progress are {list(self.ep_percentiles)}, expected numbers whose splits have "
+                f"names of their own, not {', '.join(names)}"
+            )
         for name in ("max_collision", "max_off_road", "min_progress"):
             value = getattr(self, name)
             if not 0.0 <= value < 1.0:
@@ -64,6 +70,11 @@ class Selection:
     pool: int
     cut: float | None = None
     tied: int = 0
+
+
+def name_of(percent: float) -> str:
+    """Return the ending of the name of a split of slow drives."""
+    return f"ep_{percent:g}pct"
 
 
 def select(table: ScoreTable, thresholds: Thresholds | None = None) -> list[Selection]:
@@ -101,7 +112,7 @@ def _slowest(progress: np.ndarray, clean: np.ndarray, percent: float, thresholds
     pool = progress[clean]
     cut = float(np.percentile(pool, percent)) if len(pool) else None
     return Selection(
-        name=f"ep_{percent:g}pct",
+        name=name_of(percent),
         rule=f"slowest {percent:g} % of drives with NC = DAC = 1, EP > {thresholds.min_progress:g}",
         chosen=clean & (progress < (-np.inf if cut is None else cut)),
         pool=len(pool),
