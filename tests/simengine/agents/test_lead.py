@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from simengine.agents.lead import find_leads_slow, leads, project, with_direction
+from oracles.leads import find_leads_slow
+from simengine.agents.lead import leads, project, with_direction
 from simengine.agents.paths import PathSet, make_path
 
 

@@ -1,7 +1,6 @@
 """Finding what is in the way along a path.
 
-A vehicle sweeps its box along its path; the gap to an obstacle is how far it can go before the boxes
-touch. `leads` is compiled; `find_leads_slow` is the obvious twin used as its oracle.
+A vehicle sweeps its box along its path; the gap to an obstacle is how far it can go before the boxes touch.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ import numpy as np
 from numba import njit
 
 from simengine.agents.paths import PathSet
-from simengine.geometry import boxes
 from simengine.geometry.overlap import box_overlap
 
 BISECTIONS = 6
@@ -237,32 +235,3 @@ def _with_direction(poses):  # type: ignore[no-untyped-def]
         out[i, 0], out[i, 1], out[i, 2] = poses[i, 0], poses[i, 1], poses[i, 2]
         out[i, 3], out[i, 4] = np.cos(poses[i, 2]), np.sin(poses[i, 2])
     return out
-
-
-def find_leads_slow(
-    paths: PathSet,
-    rows: np.ndarray,
-    s: np.ndarray,
-    half_size: np.ndarray,
-    obstacles: np.ndarray,
-    ignore: np.ndarray,
-    ahead: np.ndarray,
-    resolution: float = 0.02,
-) -> np.ndarray:
-    """Return the free distance (M,) by testing every `resolution` metres; the oracle without prediction."""
-    gap = np.full(len(rows), np.inf)
-    for i, row in enumerate(rows):
-        at = np.arange(0.0, ahead[i], resolution)
-        poses = paths.pose(np.full(len(at), row), s[i] + at)
-        for j, obstacle in enumerate(obstacles):
-            if ignore[i, j]:
-                continue
-            own = boxes.corners(poses, 2 * half_size[i, 0], 2 * (half_size[i, 1] + obstacle[7]))
-            hit = boxes.overlap(own, boxes.corners(obstacle[:3], 2 * obstacle[3], 2 * obstacle[4])[None])
-            if not hit.any():
-                continue
-            first = int(np.argmax(hit))
-            along = (obstacle[:2] - poses[0, :2]) @ [np.cos(poses[0, 2]), np.sin(poses[0, 2])]
-            if first > 0 or along > 0:
-                gap[i] = min(gap[i], at[first])
-    return gap
