@@ -29,4 +29,4 @@ if [ "$processes" -eq 1 ]; then exec "$python" "${command[@]}"; fi
 # The launcher's option comes before those of the caller, of which the last may take any number of values.
 command=(-m algengine.cli.main evaluate "$config" "$checkpoint" --device "$device" --launcher pytorch "$@")
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
-exec "$python" -m torch.distributed.run --standalone --local-addr 127.0.0.1 --nproc-per-node "$processes" "${command[@]}"
+exec "$python" -m algengine.engine.launch --standalone --local-addr 127.0.0.1 --nproc-per-node "$processes" "${command[@]}"

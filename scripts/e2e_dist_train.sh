@@ -50,4 +50,4 @@ else
   meeting=(--standalone --local-addr 127.0.0.1)
 fi
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
-exec "$python" -m torch.distributed.run "${meeting[@]}" --nproc-per-node "$processes" -m algengine.cli.main train "${arguments[@]}"
+exec "$python" -m algengine.engine.launch "${meeting[@]}" --nproc-per-node "$processes" -m algengine.cli.main train "${arguments[@]}"
