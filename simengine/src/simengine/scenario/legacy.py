@@ -13,6 +13,7 @@ from simengine.datatypes.vehicle import VehicleParams
 from simengine.errors import ScenarioFormatError
 from simengine.geometry.se2 import rotate, shift_forward
 from simengine.geometry.se3 import make_transform, rotation_from_quaternion
+from simengine.scenario.foreign import foreign_record
 from simengine.scenario.kinematics import derivative
 from simengine.scenario.recenter import Shift
 from simengine.scenario.route_finding import route_of_drive
@@ -73,16 +74,8 @@ def scenario_from_legacy(scenario_id: str, record: Mapping) -> Scenario:
     """
     name = LegacyId.parse(scenario_id)
     token = safe_token(name.token)
-    try:
+    with foreign_record(token, "the layout of all_scenarios.pkl"):
         return _convert(scenario_id, name, token, record)
-    except ScenarioFormatError as error:
-        text = str(error)
-        raise ScenarioFormatError(text if token in text else f"scenario {token}: {text}") from None
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise ScenarioFormatError(
-            f"scenario {token}: a field is missing or malformed ({type(error).__name__}: {error}), expected the "
-            "layout of all_scenarios.pkl: check how the file was made"
-        ) from None
 
 
 def _convert(scenario_id: str, name: LegacyId, token: str, record: Mapping) -> Scenario:

@@ -13,6 +13,7 @@ from simengine.datatypes.ego import EgoTrack
 from simengine.datatypes.vehicle import VehicleParams
 from simengine.errors import ScenarioFormatError
 from simengine.geometry.se2 import shift_forward
+from simengine.scenario.foreign import foreign_record
 from simengine.scenario.kinematics import ego_track, valid_runs
 from simengine.scenario.levels import Levels
 from simengine.scenario.recenter import Shift
@@ -83,16 +84,8 @@ def scenario_from_scene(scene: Mapping, file_name: str) -> Scenario:
     if str(metadata.get("dataset")) == "nuscenes":
         name = str(metadata.get("scenario_id") or name)
     token = safe_token(name or Path(file_name).stem)
-    try:
+    with foreign_record(token, "the ScenarioNet layout"):
         return _convert(scene, metadata, token, file_name)
-    except ScenarioFormatError as error:
-        text = str(error)
-        raise ScenarioFormatError(text if token in text else f"scenario {token}: {text}") from None
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise ScenarioFormatError(
-            f"scenario {token}: a field is missing or malformed ({type(error).__name__}: {error}), expected the "
-            "ScenarioNet layout: check how the file was made"
-        ) from None
 
 
 def _convert(scene: Mapping, metadata: Mapping, token: str, file_name: str) -> Scenario:
