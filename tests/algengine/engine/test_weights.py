@@ -8,6 +8,7 @@ from mmengine.config import Config
 from alg_factories import make_vocabulary, tiny_model_config
 from algengine.engine.weights import build_planner, export_weights, load_checkpoint, load_weights
 from algengine.errors import CheckpointError
+from perception_factories import tiny_uniad_config
 
 pytestmark = pytest.mark.mm
 
@@ -36,6 +37,17 @@ def test_round_trip(exported):
     for name, value in again.state_dict().items():
         assert torch.allclose(value, model.state_dict()[name], atol=1e-3, rtol=1e-3), name
     assert not list(path.parent.glob("*.tmp"))
+
+
+def test_a_checkpoint_of_another_model_is_not_exported(exported, tmp_path):
+    checkpoint, path = tmp_path / "epoch_1.pth", tmp_path / "other" / "weights.pth"
+    with pytest.raises(CheckpointError, match="do not fit the model"):
+        export_weights(checkpoint, Config({"model": tiny_model_config(13)}), path, {})
+    perception = build_planner(tiny_uniad_config())
+    torch.save({"state_dict": perception.state_dict()}, checkpoint)
+    with pytest.raises(CheckpointError, match="UniAD, which makes no plans"):
+        export_weights(checkpoint, Config({"model": tiny_uniad_config()}), path, {})
+    assert not path.parent.exists()
 
 
 def test_shipped_planner_fits_the_limit():

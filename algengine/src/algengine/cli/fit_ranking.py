@@ -30,7 +30,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from algengine.engine.configs import load_planner_config
     from algengine.engine.fitting import TRAINING_ONLY
     from algengine.engine.train import choose_device
-    from algengine.engine.weights import build_planner, load_checkpoint
+    from algengine.engine.weights import build_planner, load_checkpoint, require_planner
     from algengine.evaluation.ranking import best_ranking, held_out_decisions
     from algengine.heads.sub_score_heads import PUBLISHED_RANKING
     from algengine.registry import DATASETS
@@ -40,7 +40,7 @@ def execute(arguments: argparse.Namespace) -> int:
     state = load_checkpoint(named_checkpoint(arguments.checkpoint))["state_dict"]
     state = {name: value for name, value in state.items() if not name.startswith(TRAINING_ONLY)}
     device = choose_device(arguments.device)
-    planner = build_planner(config.model.to_dict() | {"bev_head": None}, state).to(device)
+    planner = require_planner(build_planner(config.model.to_dict() | {"bev_head": None}, state)).to(device)
     data = DATASETS.build(config.val_dataloader.dataset)
     held_out = held_out_decisions(planner, data, workers=arguments.workers)
     best = best_ranking(held_out)

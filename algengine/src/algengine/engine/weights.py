@@ -19,6 +19,7 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config
+from torch import nn
 
 from algengine import registry
 from algengine.engine.fitting import TRAINING_ONLY, describe_misfit
@@ -79,10 +80,15 @@ def load_checkpoint(path: Path) -> dict:
 
 
 def export_weights(checkpoint: Path, config: Config, path: Path, metadata: dict) -> int:
-    """Write the weights of a training checkpoint without training-only parts; return the file's size in bytes."""
+    """Write the weights of a training checkpoint without training-only parts; return the file's size in bytes.
+
+    Raises:
+        CheckpointError: the checkpoint is missing, broken or of another model; nothing is written then.
+    """
     state = load_checkpoint(checkpoint)["state_dict"]
     kept = {k: _narrow(k, v) for k, v in state.items() if not k.startswith(TRAINING_ONLY)}
     model = config.model.to_dict() | {"bev_head": None}
+    require_planner(build_planner(model, kept))
     content = {
         "format": FORMAT,
         "version": VERSION,
@@ -129,6 +135,20 @@ def build_planner(model: dict, state_dict: dict[str, torch.Tensor] | None = None
         except RuntimeError as error:
             raise CheckpointError(describe_misfit(error)) from error
     return planner.eval()
+
+
+def require_planner(model: nn.Module) -> VADv2:
+    """Return a model that makes plans.
+
+    Raises:
+        CheckpointError: it makes none.
+    """
+    if not isinstance(model, VADv2):
+        raise CheckpointError(
+            f"the config is of a {type(model).__name__}, which makes no plans, expected a planner: perception stages "
+            "are validated by `algengine test`"
+        )
+    return model
 
 
 def add_tensors(digest: hashlib._Hash, tensors: Iterable[tuple[str, torch.Tensor]]) -> None:

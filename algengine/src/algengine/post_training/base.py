@@ -11,7 +11,7 @@ from torch import Tensor
 
 from algengine.engine.configs import load_planner_config
 from algengine.engine.fitting import TRAINING_ONLY
-from algengine.engine.weights import FORMAT, build_planner, load_checkpoint, load_weights
+from algengine.engine.weights import FORMAT, build_planner, load_checkpoint, load_weights, require_planner
 from algengine.errors import CheckpointError
 from algengine.planners.vadv2 import VADv2
 from simengine.errors import ConfigError
@@ -81,7 +81,7 @@ def load_base(checkpoint: Path, config: str | None = None, options: Sequence[str
     facts = {"cameras": list(cameras), "config": Path(config).stem}
     model = loaded.model.to_dict() | {"bev_head": None}
     # Published names become ours in a planner.
-    return BasePlanner(model, build_planner(model, state).state_dict(), cameras, facts)
+    return BasePlanner(model, require_planner(build_planner(model, state)).state_dict(), cameras, facts)
 
 
 def make_student(base: BasePlanner, changes: Mapping, seed: int) -> tuple[VADv2, dict]:

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from pathlib import Path
 
 from algengine.engine.configs import load_planner_config
 from algengine.engine.train import choose_device
-from algengine.engine.weights import FORMAT, WEIGHTS_NAME, build_planner, load_checkpoint, load_weights
+from algengine.engine.weights import (
+    FORMAT,
+    WEIGHTS_NAME,
+    build_planner,
+    load_checkpoint,
+    load_weights,
+    require_planner,
+)
 from algengine.errors import CheckpointError
 from algengine.serving.planner import VadPlanner
 from simengine.errors import ConfigError
@@ -68,6 +76,10 @@ def load_planner(
             config, model = None, config
         elif config.endswith(".pth"):
             config, checkpoint = None, Path(config)
+    if threads < 1 or not memory_gib > 0 or not math.isfinite(memory_gib):
+        raise ConfigError(
+            f"--threads is {threads} and --memory-gib {memory_gib}, expected at least 1 thread and more than 0 GiB"
+        )
     if bool(model) == bool(checkpoint):
         raise ConfigError("expected either --model NAME, or CONFIG and CHECKPOINT: give one of the two")
     path = shipped_weights(model) if model else checkpoint
@@ -87,7 +99,7 @@ def load_planner(
         )
     digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
     return VadPlanner(
-        network,
+        require_planner(network),
         name,
         cameras,
         choose_device(device),
