@@ -1,5 +1,6 @@
-"""Compiled code that is older than its source is thrown away before the tests start."""
+"""Compiled code that is older than its source is thrown away before the tests start; Ray's workers get their share."""
 
+import os
 from pathlib import Path
 
 import simengine
@@ -9,6 +10,8 @@ PACKAGE = Path(simengine.__file__).parent
 
 
 def pytest_sessionstart(session):
+    # By default they starve beside anything else that runs on this machine, and tests wait for them in vain.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     cached = [*PACKAGE.rglob("*.nbi"), *PACKAGE.rglob("*.nbc")]
     if not cached:
         return
