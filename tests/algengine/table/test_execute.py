@@ -1,6 +1,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -69,6 +70,15 @@ def test_a_stage_without_its_marker_runs_again_and_no_other(tmp_path):
     stages = diamond()
     run_stages(stages, tmp_path, Budget())
     (tmp_path / stages[1].marker).unlink()
+    assert not is_done(stages[1], tmp_path)
+    run_stages(stages, tmp_path, Budget())
+    assert ran(tmp_path)[4:] == ["left"]
+
+
+def test_a_stage_whose_folder_was_deleted_runs_again_and_no_other(tmp_path):
+    stages = diamond()
+    run_stages(stages, tmp_path, Budget())
+    shutil.rmtree(tmp_path / stages[1].folder)
     assert not is_done(stages[1], tmp_path)
     run_stages(stages, tmp_path, Budget())
     assert ran(tmp_path)[4:] == ["left"]

@@ -96,8 +96,8 @@ def run_stages(
 
 
 def is_done(stage: Stage, root: Path) -> bool:
-    """Return whether a stage has been done."""
-    return (root / stage.marker).is_file()
+    """Return whether a stage has been done, and the folder that it wrote, if it has one, is still there."""
+    return (root / stage.marker).is_file() and (not stage.writes_folder or (root / stage.folder).is_dir())
 
 
 def _collect(running: dict[Stage, _Running], root: Path, progress: Progress) -> None:

@@ -70,6 +70,11 @@ class Stage:
         return Path("stages") / self.label
 
     @property
+    def writes_folder(self) -> bool:
+        """Whether it writes there; features go into a cache that all stages share."""
+        return any(OUT in word for word in self.words)
+
+    @property
     def marker(self) -> Path:
         """The file that says that it is done, likewise."""
         return Path("stages") / f"{self.label}.done.json"
