@@ -134,5 +134,5 @@ def test_batches_are_an_order_of_seed_and_step(base, run, tmp_path):
 
 
 def test_a_missing_camera_is_one_sentence(base):
-    with pytest.raises(RecordingError, match="needs also"):
+    with pytest.raises(RecordingError, match="expected also"):
         encode_log(base.build(), make_log("log", decisions=1), ("CAM_X",))
