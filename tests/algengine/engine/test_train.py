@@ -9,8 +9,10 @@ from alg_factories import CAMERAS, make_observation, make_vocabulary, tiny_model
 from algengine.cli.main import main
 from algengine.datasets.vocabulary import save_vocabulary
 from algengine.engine.configs import load_config
-from algengine.engine.train import choose_device, train
+from algengine.engine.train import _choose_start, choose_device, train
 from algengine.engine.weights import load_checkpoint
+from algengine.evaluation.displacement import DisplacementMetric
+from algengine.registry import DATASETS
 from algengine.serving.load import load_planner
 from simengine.errors import ConfigError
 
@@ -120,6 +122,24 @@ def test_weights_to_begin_from_are_checked_before_anything_is_made(tiny, tmp_pat
     assert main([*tiny, "--cfg-options", f"load_from={start}"]) == 1
     assert "expected" in capsys.readouterr().err
     assert not (tmp_path / "work").exists()
+
+
+def test_weights_to_begin_from_are_looked_for_below_the_root(tmp_path, monkeypatch):
+    (tmp_path / "ckpts").mkdir()
+    torch.save({"state_dict": {"a": torch.zeros(1)}}, tmp_path / "ckpts" / "start.pth")
+    monkeypatch.setenv("WORLDENGINE_ROOT", str(tmp_path))
+    config = Config({"load_from": "ckpts/start.pth"})
+    _choose_start(config, tmp_path / "work", None)
+    assert config.load_from == str(tmp_path / "ckpts" / "start.pth")
+
+
+def test_data_are_looked_for_below_the_root(tmp_path, monkeypatch):
+    write_recordings(tmp_path / "observations", 3, decisions=11)
+    save_vocabulary(make_vocabulary(12), tmp_path / "plans.npy")
+    monkeypatch.setenv("WORLDENGINE_ROOT", str(tmp_path))
+    data = DATASETS.build(tiny_config("observations", "plans.npy").train_dataloader.dataset | {"part": "all"})
+    assert len(data.paths) == 3
+    assert len(DisplacementMetric("plans.npy").vocabulary) == 12
 
 
 def test_a_finished_training_is_not_lost_to_one_that_begins(tiny, tmp_path, capsys):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from algengine.datasets.openscene.places import located
 from algengine.datasets.vocabulary import load_vocabulary
 from algengine.errors import RecordingError
 from algengine.heads.sub_score_heads import SUB_SCORES
@@ -32,8 +33,8 @@ class RecordedScores:
     """
 
     def __init__(self, root: str | Path, vocabulary: str | Path) -> None:
-        self._root, self._vocabulary = Path(root), Path(vocabulary)
-        self._plans = Vocabulary(load_vocabulary(vocabulary))
+        self._root, self._vocabulary = located(root), Path(vocabulary)
+        self._plans = Vocabulary(load_vocabulary(located(vocabulary)))
         if not self._root.is_dir():
             raise RecordingError(f"there are no scores of plans in {self._root}, {self._remedy()}")
 

@@ -25,6 +25,7 @@ from algengine.datasets.frames import (
 from algengine.datasets.futures import find_recordings
 from algengine.datasets.map_label_files import add_map_truth, load_map_labels
 from algengine.datasets.object_labels import ObjectRange, load_objects
+from algengine.datasets.openscene.places import located
 from algengine.datasets.perturb import Perturbation, displaced_future, displaced_motion
 from algengine.datasets.recorded_maps import RecordedMaps
 from algengine.datasets.recorded_scores import RecordedScores
@@ -102,7 +103,7 @@ class RecordingDataset(Dataset):
         self.label_grid = LabelGrid(**label_grid) if label_grid is not None else None
         self.paths = [
             p
-            for p in find_recordings(root)
+            for p in find_recordings(located(root))
             if part == "all" or in_validation(p.stem, val_share) == (part == "val")
         ]
         self.paths = self.paths[:limit] if limit else self.paths

@@ -7,6 +7,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from algengine.datasets.openscene.places import located
 from algengine.datasets.vocabulary import load_vocabulary
 from algengine.errors import CheckpointError
 from algengine.registry import HOOKS
@@ -25,7 +26,7 @@ class VocabularyHook(Hook):
 
     def before_run(self, runner: Runner) -> None:
         """Copy the plans into the head."""
-        plans = torch.from_numpy(load_vocabulary(self.path))
+        plans = torch.from_numpy(load_vocabulary(located(self.path)))
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         target = model.head.vocabulary
         if plans.shape != target.shape:

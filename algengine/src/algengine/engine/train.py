@@ -8,6 +8,7 @@ import torch
 from mmengine.config import Config
 
 from algengine import registry
+from algengine.datasets.openscene.places import located
 from algengine.engine.distributed import join_processes, leave_processes, meeting, ranks
 from algengine.engine.map_cache import use_map_cache
 from algengine.engine.runner import PlannerRunner, building
@@ -99,11 +100,13 @@ def _choose_start(config: Config, work_dir: Path, resume: str | None) -> None:
     start = config.get("load_from")
     if not start:
         return
-    if not Path(start).is_file():
+    path = located(start)
+    if not path.is_file():
         raise ConfigError(
             f"load_from is {start}, expected an existing checkpoint: put it there, or pass --cfg-options load_from=None"
         )
-    load_checkpoint(Path(start))
+    load_checkpoint(path)
+    config.load_from = str(path)
 
 
 def _require_fresh(work_dir: Path, overwrite: bool) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from mmengine.evaluator import BaseMetric
 
+from algengine.datasets.openscene.places import located
 from algengine.datasets.vocabulary import load_vocabulary
 from algengine.losses.imitation import trajectory_distance
 from algengine.registry import METRICS
@@ -25,7 +26,7 @@ class DisplacementMetric(BaseMetric):
 
     def __init__(self, vocabulary: str, stride: int = 5, **kwargs: object) -> None:
         super().__init__(**kwargs)
-        self.vocabulary = torch.from_numpy(load_vocabulary(vocabulary))
+        self.vocabulary = torch.from_numpy(load_vocabulary(located(vocabulary)))
         self.stride = stride
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:

@@ -7,6 +7,7 @@ import pytest
 from algengine.cli.main import main
 from algengine.datasets.openscene.check import DataCheck
 from openscene_factories import CAMERAS, OpenScene, dump
+from perception_factories import write_perception_recordings
 
 
 @pytest.fixture
@@ -56,6 +57,22 @@ def test_missing_files_are_rows(scene, change, what, said):
     options = scene.options(**{"pdm_path": str(scene.pdm), "cameras": CAMERAS, **change})
     rows = {row.what: row for row in DataCheck().dataset("train", options, True)}
     assert rows[what].verdict == "missing" and said in rows[what].note
+
+
+def test_labels_beside_recordings_are_counted(tmp_path):
+    folder = write_perception_recordings(tmp_path / "run", 2)
+    options = {"type": "RecordingDataset", "root": str(folder), "objects": {}, "label_grid": {}}
+    rows = {row.what: row for row in DataCheck().dataset("train", options)}
+    assert (rows["recordings"].found, rows["object labels"].verdict) == (2, "ok")
+    assert (rows["label rasters"].found, rows["label rasters"].total) == (0, 2)
+
+
+def test_what_makes_no_plans_needs_no_vocabulary():
+    config = {"vocabulary": "none.npy", "model": {"type": "UniAD"}}
+    assert DataCheck().config(config) == []
+    assert [row.verdict for row in DataCheck().config(config | {"model": {"head": {"dims": 1}}})] == [
+        "missing"
+    ]
 
 
 def write_config(scene, path):

@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from algengine.datasets.bev_labels import labels_path
 from algengine.datasets.futures import find_recordings
+from algengine.datasets.map_label_files import map_labels_path
+from algengine.datasets.object_labels import objects_path
 from algengine.datasets.openscene.check_images import missing_images
 from algengine.datasets.openscene.frame import Frame
 from algengine.datasets.openscene.images import decode
@@ -22,6 +25,13 @@ from algengine.datasets.vocabulary import load_vocabulary
 from simengine.errors import SimEngineError
 
 SETS = ("train_dataloader", "val_dataloader", "test_dataloader")
+
+_BESIDE = {
+    "label_grid": ("label rasters", labels_path),
+    "map_grid": ("map labels", map_labels_path),
+    "objects": ("object labels", objects_path),
+}
+"""What `algengine labels` makes of recordings, by the key of the data set that needs it."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +88,7 @@ class DataCheck:
             if data:
                 part = name.removesuffix("_dataloader")
                 rows += self.dataset(part, data, needs_scores and part == "train")
-        if config.get("vocabulary"):
+        if config.get("vocabulary") and head:
             path = located(config["vocabulary"], self._root)
             rows += self._guarded("all", "vocabulary", path, lambda: self._vocabulary(path, head))
         if config.get("load_from"):
@@ -90,16 +100,20 @@ class DataCheck:
         """Return the rows of one data set."""
         if options.get("type", "").split(".")[-1] == "RecordingDataset":
             path = located(options["root"], self._root)
-            return self._guarded(
-                part,
-                "recordings",
-                path,
-                lambda: [CheckRow(part, "recordings", str(path), len(find_recordings(path)), None)],
-            )
+            return self._guarded(part, "recordings", path, lambda: self._recorded(part, path, options))
         path = located(options["ann_file"], self._root)
         rows = self._guarded(part, "info file", path, lambda: self._logged(part, path, options, needs_scores))
         if options.get("simulated"):
             rows += self._simulated(part, SimulatedOptions(**options["simulated"]), options)
+        return rows
+
+    def _recorded(self, part: str, root: Path, options: Mapping) -> list[CheckRow]:
+        logs = {log.stem: log for log in find_recordings(root)}
+        rows = [CheckRow(part, "recordings", str(root), len(logs), None)]
+        for key, (what, place) in _BESIDE.items():
+            if options.get(key) is not None:
+                there = [token for token, log in logs.items() if place(log).is_file()]
+                rows.append(self._row(part, what, place(root / "_.npz").parent, list(logs), there))
         return rows
 
     def _logged(self, part: str, path: Path, options: Mapping, needs_scores: bool) -> list[CheckRow]:
