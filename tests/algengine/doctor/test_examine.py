@@ -240,6 +240,7 @@ def test_an_in_process_function(capsys, tmp_path, monkeypatch):
         (["--in-process", "json:loads", "--image-size", "big"], "expected WIDTHxHEIGHT"),
         (["--in-process", "json:loads", "--history", "1"], "expected 2 or more"),
         (["--in-process", "json:loads"], "a function without arguments"),
+        (["--in-process", "os:getcwd"], "makes a str, expected a planner"),
         (["--in-process", "json:loads", "--output", "README.txt"], "expected a name that ends in .json"),
         (["--address", "ipc:///nowhere/p.sock", "--timeout", "0.2"], "no planner greeted"),
     ],

@@ -6,10 +6,10 @@ import pytest
 
 from bridge_factories import MemoryPlanner, make_observation, plan_for, plans_equal
 from simengine.bridge.batch import PlannerFault, plan_each
-from simengine.bridge.in_process import InProcessClient
+from simengine.bridge.in_process import InProcessClient, make_planner
 from simengine.bridge.planner import Planner
 from simengine.datatypes.observation import Observation
-from simengine.errors import RemotePlannerError
+from simengine.errors import ConfigError, RemotePlannerError
 
 
 class Keeper(MemoryPlanner):
@@ -57,3 +57,22 @@ def test_answers_that_are_no_plans(answer: object) -> None:
     with pytest.raises(RemotePlannerError, match="fix the planner"):
         client.plan(make_observation())
     client.finish("token")  # logged only
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("nowhere:make", {}, "cannot be imported"),
+        ("json", {}, "cannot be imported"),
+        ("json:loads", {}, "expected a function without arguments"),
+        ("os:getcwd", {"model_name": "mine"}, "expected a function of model_name"),
+        ("os:getcwd", {}, "makes a str, expected a planner"),
+    ],
+)
+def test_what_makes_no_planner_is_one_sentence(name: str, arguments: dict[str, str], message: str) -> None:
+    with pytest.raises(ConfigError, match=f"^option is {name!r}.*{message}"):
+        make_planner("option", name, **arguments)
+
+
+def test_a_function_makes_the_planner_of_a_name() -> None:
+    assert make_planner("option", "bridge_factories:MemoryPlanner").name == "memory"

@@ -85,7 +85,7 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _target(arguments: argparse.Namespace) -> Target:
-    from algengine.doctor.target import InProcessTarget, SocketTarget, load_planner_function
+    from algengine.doctor.target import InProcessTarget, SocketTarget
 
     if arguments.address is not None:
         from simengine.bridge.client import PlannerClient
@@ -95,7 +95,9 @@ def _target(arguments: argparse.Namespace) -> Target:
         wait = arguments.timeout
         return SocketTarget(lambda: PlannerClient(arguments.address, wait, wait, server_key=key))
     if arguments.in_process is not None:
-        return InProcessTarget(load_planner_function(arguments.in_process)())
+        from simengine.bridge.in_process import make_planner
+
+        return InProcessTarget(make_planner("--in-process", arguments.in_process))
     from algengine.serving.load import load_shipped
 
     return InProcessTarget(load_shipped(arguments.model))

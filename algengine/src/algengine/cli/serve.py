@@ -72,9 +72,13 @@ def execute(arguments: argparse.Namespace) -> int:
         memory_gib=arguments.memory_gib,
         accelerate=arguments.accelerate,
     )
-    print(f"{planner.name} on {planner.device} listens at {arguments.address}", flush=True)
+
+    def say(address: str) -> None:
+        print(f"{planner.name} on {planner.device} listens at {address}", flush=True)
+
     if arguments.transport == "files":
+        say(arguments.address)
         serve_files(planner, Path(arguments.address), arguments.clean)
     else:
-        serve(planner, arguments.address, keys)
+        serve(planner, arguments.address, keys, say)
     return 0

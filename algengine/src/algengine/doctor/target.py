@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
@@ -15,7 +13,6 @@ from simengine.datatypes.observation import Observation
 from simengine.datatypes.plan import Plan
 from simengine.errors import (
     BridgeError,
-    ConfigError,
     PlanError,
     PlannerTimeoutError,
     RemotePlannerError,
@@ -107,24 +104,3 @@ def _plan(client: PlannerClient, observation: Observation) -> Answer:
         raise
     except (RemotePlannerError, BridgeError, PlanError) as error:
         return str(error)
-
-
-def load_planner_function(name: str) -> Callable[[], Planner]:
-    """Return the function `package.module:function`.
-
-    Raises:
-        ConfigError: there is none of that name, or it needs arguments.
-    """
-    module, _, function = name.partition(":")
-    try:
-        found = getattr(importlib.import_module(module), function)
-        inspect.signature(found).bind()
-    except TypeError as error:
-        raise ConfigError(
-            f"--in-process is {name!r} ({error}), expected a function without arguments"
-        ) from error
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(
-            f"--in-process is {name!r} and cannot be imported ({error}), expected package.module:function"
-        ) from error
-    return found

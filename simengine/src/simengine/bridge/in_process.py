@@ -2,11 +2,47 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
+
 from simengine.bridge.batch import PlannerFault, forget_safely, plan_each
 from simengine.bridge.planner import Planner
 from simengine.datatypes.observation import Observation
 from simengine.datatypes.plan import Plan
-from simengine.errors import RemotePlannerError
+from simengine.errors import ConfigError, RemotePlannerError
+
+
+def make_planner(option: str, name: str, **arguments: str) -> Planner:
+    """Return the planner that a function called `package.module:function` makes of `arguments`.
+
+    Args:
+        option: what the user named it with.
+        name: of the function.
+        arguments: it is called with their values, in this order; their names are for the error.
+
+    Raises:
+        ConfigError: there is no such function, it takes other arguments, or what it makes is no planner.
+    """
+    module, _, function = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(
+            f"{option} is {name!r} and cannot be imported ({error}), expected package.module:function, such as "
+            "algengine.serving.load:load_shipped"
+        ) from error
+    try:
+        inspect.signature(found).bind(*arguments.values())
+    except (TypeError, ValueError) as error:
+        wanted = f"of {', '.join(arguments)}" if arguments else "without arguments"
+        raise ConfigError(f"{option} is {name!r} ({error}), expected a function {wanted}") from error
+    planner = found(*arguments.values())
+    if not isinstance(planner, Planner):
+        raise ConfigError(
+            f"{option} is {name!r} and makes a {type(planner).__name__}, expected a planner: an object with a name, "
+            "plan_batch and forget"
+        )
+    return planner
 
 
 class InProcessClient:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 from simengine.agents.expert import ExpertPolicy
@@ -17,8 +15,8 @@ from simengine.bridge.client import PlannerClient
 from simengine.bridge.curve import load_public_key
 from simengine.bridge.files.client import FilesClient
 from simengine.bridge.files.folder import RunFolder
-from simengine.bridge.in_process import InProcessClient
-from simengine.bridge.planner import Planner, PlannerConnection
+from simengine.bridge.in_process import InProcessClient, make_planner
+from simengine.bridge.planner import PlannerConnection
 from simengine.config.openscene import check_openscene, make_openscene, openscene_folder
 from simengine.config.protocols import check_protocol, make_protocol, settled, traffic_model
 from simengine.config.recovery import DRIVERS, recovery_params, recovery_source
@@ -277,7 +275,9 @@ def planner_identity(config: RunConfig) -> dict[str, str]:
 
 def _connect(config: RunConfig) -> PlannerConnection:
     if config.bridge.in_process is not None:
-        return InProcessClient(_load_function(config.bridge.in_process)(config.model_name))
+        return InProcessClient(
+            make_planner("bridge.in_process", config.bridge.in_process, model_name=config.model_name)
+        )
     return _dial(config)
 
 
@@ -297,15 +297,3 @@ def _dial(config: RunConfig) -> PlannerClient:
 def _first_gpu() -> str:
     """Return the card this process may use, as its planner was told: Ray shows each worker its own."""
     return os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")[0] or "0"
-
-
-def _load_function(name: str) -> Callable[[str], Planner]:
-    """Return the function called `package.module:function`."""
-    module, _, function = name.partition(":")
-    try:
-        return getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(
-            f"bridge.in_process is {name!r} and cannot be imported ({error}), expected package.module:function, such "
-            "as algengine.serving.load:load_shipped"
-        ) from error
