@@ -13,7 +13,7 @@ from mmengine.dist import all_reduce
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from algengine.heads.tracking.box_code import BoxCode
+from algengine.heads.tracking.box_code import CODE_SIZE, BoxCode
 from algengine.heads.tracking.decoder import Decoded, ObjectDecoder
 from algengine.heads.tracking.following import TrainingNoise, carried, flat_overlap
 from algengine.heads.tracking.interaction import MemoryBank, QueryInteraction
@@ -93,7 +93,7 @@ class TrackHead(BaseModule):
         self.decoder = ObjectDecoder(dims, heads, points, num_layers, grid, self.code, dropout, deformable)
         self.query_interact = QueryInteraction(dims, heads)
         self.memory_bank = MemoryBank(dims, heads)
-        weights = torch.ones(10)
+        weights = torch.ones(CODE_SIZE)
         weights[8:] = _VELOCITY_WEIGHT
         self.register_buffer("code_weights", weights, persistent=False)
 
