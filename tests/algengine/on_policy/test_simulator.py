@@ -73,6 +73,22 @@ def test_threads_change_nothing(base, driven):
     assert torch.equal(again.outcomes.rewards["score"], driven.outcomes.rewards["score"])
 
 
+def test_as_many_everyday_scenarios_follow_and_none_comes_twice(base):
+    rare = [f"rare_train_{i:04d}" for i in range(2)]
+    for only, common, tokens in (
+        (None, "common_train", [*rare, "common_train_0000", "common_train_0001"]),
+        (rare[1:], "common_train", [rare[1], "common_train_0000"]),
+        (rare[1:], "rare_train", [rare[1], rare[0]]),
+    ):
+        world = SimulatedWorld(WORDS, base.vocabulary, 2, 1, only, common)
+        assert world.tokens == tuple(tokens)
+        assert world.describe()["common"] == common
+        assert [one.token for one in world.begin([0, 1])] == tokens[:2]
+        world.close()
+    with pytest.raises(ConfigError, match=r"no scenario of the split rare_train is left.*check --common"):
+        SimulatedWorld(WORDS, base.vocabulary, 2, common="rare_train")
+
+
 def test_a_split_without_the_wanted_tokens_is_one_sentence(base):
     with pytest.raises(ConfigError, match="no scenario"):
         SimulatedWorld(WORDS, base.vocabulary, 2, only=("nobody",))

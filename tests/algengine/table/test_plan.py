@@ -97,6 +97,8 @@ def test_on_policy_training_is_a_row_if_asked_for(options):
     assert [planner.name for planner in plan.planners] == ["base", "on_policy_seed0", "on_policy_seed1"]
     words = plan.planners[1].weights.words
     assert f"{plan.failures.folder}/failures.yaml" in words
+    [split] = [word.removeprefix("split=") for word in words if word.startswith("split=")]
+    assert words[words.index("--common") + 1] == split  # the drives of the same split that do not fail
     assert plan.test.label not in " ".join(words)
 
 

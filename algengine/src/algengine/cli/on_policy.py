@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from algengine.on_policy.train import OnPolicyConfig
 
 EXAMPLE = """examples:
-  algengine on-policy split=rare_train num_scenarios=64
+  algengine on-policy --common common_train split=rare_train num_scenarios=64
   algengine on-policy --rounds 60 --scenes 32 --threads 16 split=rare_train num_scenarios=256 render.backend=auto
   simengine run model_name=experiments/on_policy bridge.in_process=algengine.post_training.load:load_post_trained
 """
@@ -30,6 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder of state, log and weights (default: experiments/on_policy)",
     )
     add("--only", type=Path, metavar="SPLIT", help="split file or folder: use its tokens only")
+    add(
+        "--common",
+        default="",
+        metavar="NAME",
+        help="split of everyday scenarios, as many of which are driven too (default: none)",
+    )
     add("--rounds", type=int, default=30, help="how often to drive and then update (default: 30)")
     add("--scenes", type=int, default=16, help="episodes per round, driven at once (default: 16)")
     add(
@@ -69,7 +75,9 @@ def execute(arguments: argparse.Namespace) -> int:
     device = choose_device(arguments.device)
     base = load_base(arguments.checkpoint or shipped_weights("vadv2_demo"))
     only = read_split(arguments.only).tokens if arguments.only else None
-    world = SimulatedWorld(arguments.overrides, base.vocabulary, config.scenes, arguments.threads, only)
+    world = SimulatedWorld(
+        arguments.overrides, base.vocabulary, config.scenes, arguments.threads, only, arguments.common
+    )
     try:
         weights = train_on_policy(config, base, world, arguments.work_dir, device, _show)
     finally:

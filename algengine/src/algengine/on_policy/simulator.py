@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 
@@ -47,6 +47,7 @@ class SimulatedWorld:
         scenes: episodes at a time.
         threads: scenes that are simulated, drawn and scored at a time; what comes out does not depend on it.
         only: tokens to use; None for all.
+        common: another split, or the same one, of which as many scenarios follow, none twice; "" for none.
 
     Raises:
         ConfigError: a word or the number of threads is wrong, or no scenario is left.
@@ -59,10 +60,11 @@ class SimulatedWorld:
         scenes: int,
         threads: int = 1,
         only: Sequence[str] | None = None,
+        common: str = "",
     ) -> None:
         if threads < 1:
             raise ConfigError(f"--threads is {threads}, expected at least 1")
-        self._config = compose_run([*overrides, "ego=planner"])
+        self._config, self._common = compose_run([*overrides, "ego=planner"]), common
         check(self._config)
         wanted = None if only is None else frozenset(only)
         self._handles = [h for h in open_handles(self._config) if wanted is None or h.token in wanted]
@@ -70,6 +72,8 @@ class SimulatedWorld:
             raise ConfigError(
                 f"no scenario of the split {self._config.split} is left, expected some: check --only and num_scenarios"
             )
+        if common:
+            self._handles += self._others(len(self._handles))
         self._scenes = [_Scene(self._config, vocabulary) for _ in range(min(scenes, len(self._handles)))]
         self._active: list[_Scene] = []
         self._pool = ThreadPoolExecutor(threads)
@@ -86,7 +90,8 @@ class SimulatedWorld:
 
     def describe(self) -> dict:
         """Return the keys of the run that decide what happens."""
-        return {key: value for key, value in asdict(self._config).items() if key in _HERE}
+        run = {key: value for key, value in asdict(self._config).items() if key in _HERE}
+        return run | {"common": self._common}
 
     def begin(self, scenarios: Sequence[int]) -> list[Observation]:
         """Begin episodes; see `World`."""
@@ -101,6 +106,17 @@ class SimulatedWorld:
     def close(self) -> None:
         """End the threads."""
         self._pool.shutdown()
+
+    def _others(self, count: int) -> list[Handle]:
+        """Return as many scenarios of the split `common`, without those that are driven anyway."""
+        taken = set(self.tokens)
+        others = [h for h in open_handles(replace(self._config, split=self._common)) if h.token not in taken]
+        if not others:
+            raise ConfigError(
+                f"no scenario of the split {self._common} is left, expected some beside those of {self._config.split}: "
+                "check --common and num_scenarios"
+            )
+        return others[:count]
 
 
 class _Scene:

@@ -221,6 +221,8 @@ def _train_on_policy(plan: _Plan, seed: int, base: Stage, train: Stage, failures
     return plan.add(
         f"on_policy_seed{seed}",
         *("algengine", "on-policy", "--checkpoint", start, "--work-dir", OUT, "--only", only),
+        # Like the recipes, as many drives in which the base planner does not fail.
+        *("--common", train.label),
         *(word for name, value in numbers.items() for word in (f"--{name}", str(value))),
         *(f"split={train.label}", "scenario_root=stages", *plan.drawn),
         needs=(base, train, failures),
