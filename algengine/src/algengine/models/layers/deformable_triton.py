@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-_BLOCK_ELEMENTS = 1024
-_WARPS = 4
+_BLOCK_ELEMENTS = 256
+_WARPS = 1
 
 
 @dataclass(frozen=True)
