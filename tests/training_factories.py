@@ -64,7 +64,8 @@ def start_training(*arguments: str, **environment: str) -> subprocess.CompletedP
 
 def run_process(command: list[str], **environment: str) -> subprocess.CompletedProcess:
     """Run a command from the repository on one thread and return how it ended."""
-    variables = {**os.environ, **ALONE, "PYTHONPATH": str(REPOSITORY / "tests"), **environment}
+    path = os.pathsep.join(filter(None, (str(REPOSITORY / "tests"), os.environ.get("PYTHONPATH"))))
+    variables = {**os.environ, **ALONE, "PYTHONPATH": path, **environment}
     return subprocess.run(command, cwd=REPOSITORY, env=variables, capture_output=True, text=True, check=False)
 
 
