@@ -1,10 +1,14 @@
+import importlib.util
+
 import pytest
 import torch
 from torch import nn
 
+from algengine.models.layers.bias_relu import bias_relu_
 from algengine.models.resnet import ResNet
 
 pytestmark = pytest.mark.mm
+HAS_TRITON = importlib.util.find_spec("triton") is not None
 
 
 def make(depth: int, **options) -> ResNet:
@@ -55,6 +59,16 @@ def test_what_cannot_be_folded():
     assert not learning.is_foldable()
     assert not make(50, deep_stem=True).is_foldable()
     assert not make(50, avg_down=True).is_foldable()
+
+
+@pytest.mark.parametrize("shortcut", [True, False])
+@pytest.mark.skipif(not HAS_TRITON or torch.cuda.is_available(), reason="Triton's interpreter is for CPUs")
+def test_bias_relu_by_interpreter(monkeypatch, shortcut):
+    maps, bias, added = torch.randn(2, 6, 5, 7), torch.randn(6), torch.randn(2, 6, 5, 7) if shortcut else None
+    expected = bias_relu_(maps.clone(), bias, added)
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    last = [x if x is None else x.contiguous(memory_format=torch.channels_last) for x in (maps, added)]
+    assert torch.allclose(bias_relu_(last[0], bias, last[1]), expected, atol=1e-6)
 
 
 @pytest.mark.gpu
