@@ -6,5 +6,5 @@ _base_ = [
 optim_wrapper = dict(optimizer=dict(lr=1e-3), clip_grad=dict(max_norm=10.0))
 train_cfg = dict(max_epochs=8, val_interval=4)
 custom_hooks = [dict(type='PlainCheckpointHook')]
-# The planner's encoder has seen the same drives; it stands in for the detector that the published stage starts from.
-load_from = 'algengine/src/algengine/assets/vadv2_demo/weights.pth'
+# The published stage starts from a detector as well.
+load_from = 'experiments/uniad_demo_detect/epoch_12.pth'

@@ -18,8 +18,8 @@ model = dict(
         cell={{_base_.cell}},
         dropout=0.1,
         max_found=100,
-        # Young boxes seldom overlap their objects by half; a query that has found its object follows it.
-        noise=dict(overlap=0.0, drop=0.1, false_positives=0.3),
+        # Young boxes seldom overlap their objects by half; one that overlaps nothing has found another object.
+        noise=dict(overlap=0.1, drop=0.1, false_positives=1.0),
         life_cycle=dict(birth=0.4, keep=0.35, tolerance=5)),
     map_head=dict(
         type='PansegformerHead',

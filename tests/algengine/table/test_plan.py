@@ -93,6 +93,7 @@ def test_rows_that_need_no_rollouts_make_none(options):
 
 def test_on_policy_training_is_a_row_if_asked_for(options):
     assert "on_policy_seed0" not in labels(options)
+    assert not set(labels(replace(options, rows=("on_policy",)))) & {"log_train", "features_log_train"}
     plan = make_plan(replace(options, rows=("on_policy",), seeds=2))
     assert [planner.name for planner in plan.planners] == ["base", "on_policy_seed0", "on_policy_seed1"]
     words = plan.planners[1].weights.words

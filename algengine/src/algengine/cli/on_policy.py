@@ -41,10 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--passes",
         type=int,
-        default=2,
-        help="how often updates go over the decisions of a round (default: 2)",
+        default=4,
+        help="how often updates go over the decisions of a round (default: 4)",
     )
-    add("--batch-size", type=int, default=48, help="decisions per update (default: 48)")
+    add("--batch-size", type=int, default=20, help="decisions per update (default: 20)")
     add(
         "--explore", type=float, default=0.25, help="share of decisions drawn from the policy (default: 0.25)"
     )

@@ -32,7 +32,7 @@ from simengine.files.atomic import write_atomically
 
 @dataclass(frozen=True)
 class OnPolicyConfig:
-    """A run; objective, adapters, rate and batch are by default those of our recipes.
+    """A run; objective, adapters and rate are by default those of our recipes.
 
     Attributes:
         rounds: of collecting and updating.
@@ -50,8 +50,8 @@ class OnPolicyConfig:
 
     rounds: int = 30
     scenes: int = 16
-    passes: int = 2
-    batch_size: int = 48
+    passes: int = 4
+    batch_size: int = 20
     explore: float = 0.25
     objective: ExpectationObjective = field(default_factory=ExpectationObjective)
     adapters: AdapterConfig = field(default_factory=lambda: AdapterConfig(alpha=16.0))

@@ -14,7 +14,7 @@ from algengine.table.options import TableOptions
 from algengine.table.plan import TablePlan, make_plan
 from algengine.table.plots import write_plots
 from algengine.table.results import compare_rows, make_cells
-from algengine.table.rows import BASE, COMPARED
+from algengine.table.rows import BASE, COMPARED, ON_POLICY, choose_rows
 from algengine.table.stage import Stage
 from algengine.table.write import write_csv, write_markdown
 
@@ -65,13 +65,22 @@ def _notes(options: TableOptions, tables: dict) -> list[str]:
         f"Learned from {options.scenarios} scenarios of `common_train` and {options.scenarios} of `rare_train`; tested "
         f"on {options.test_scenarios} of `common_test` and {options.test_scenarios} of `rare_test`, which no training "
         "and no mining sees.",
-        f"Trainings per row: {options.seeds}, {options.steps} updates of {options.batch_size} decisions each.",
         "Percent. Second line: difference from the base, its paired bootstrap 95 % interval over scenarios and "
         "trainings; bold if it excludes 0. In brackets the standard deviation over seeds.",
         "Open loop: score of the chosen plan, mean over all decisions of the logged drive. Closed loop: one drive per "
         f"scenario, traffic {options.traffic}.",
-        "The full recipe learns in variants made by a rule (tracks shifted in time), not by a learned behaviour model.",
     ]
+    rows = {row.name: row for row in choose_rows(options.rows) if row.name in tables}
+    if any(row.config for row in rows.values()):
+        notes.append(
+            f"Trainings per row: {options.seeds}, {options.steps} updates of {options.batch_size} decisions each."
+        )
+    if ON_POLICY.name in rows:
+        notes.append(f"On-policy trainings: {options.seeds}, {options.rounds} rounds of driving and updates each.")
+    if any(row.variants for row in rows.values()):
+        notes.append(
+            "The full recipe learns in variants made by a rule (tracks shifted in time), not by a learned behaviour model."
+        )
     if options.test_scenarios < FEW:
         notes.append(f"Fewer than {FEW} test scenarios per split: intervals are too narrow.")
     notes += [

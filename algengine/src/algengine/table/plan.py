@@ -123,7 +123,10 @@ def make_plan(options: TableOptions) -> TablePlan:
     train = plan.scenarios("train", TRAIN_SPLITS, options.scenarios)
     test = plan.scenarios("test", TEST_SPLITS, options.test_scenarios)
     log_test = plan.simulate("log_test", "record", test, rewards, needs=(base,))
-    log_train = plan.simulate("log_train", "record", train, rewards, needs=(base,))
+    runs = {"log_test": log_test}
+    # Recipes learn from recordings; on-policy training drives for itself.
+    if any(row.config for row in rows):
+        runs["log_train"] = plan.simulate("log_train", "record", train, rewards, needs=(base,))
     drives = plan.rollout("rollout", train, base, rewards)
     failures = plan.add(
         "failures",
@@ -134,7 +137,6 @@ def make_plan(options: TableOptions) -> TablePlan:
         train.folder.as_posix(),
         needs=(drives, train),
     )
-    runs = {"log_test": log_test, "log_train": log_train}
     if any(row.rollouts for row in rows):
         runs["rollout"] = drives
     variants = None
@@ -217,7 +219,8 @@ def _train(
 def _train_on_policy(plan: _Plan, seed: int, base: Stage, train: Stage, failures: Stage) -> Stage:
     options, start = plan.options, (base.folder / "weights.pth").as_posix()
     only = (failures.folder / "failures.yaml").as_posix()
-    numbers = {"rounds": options.rounds, "batch-size": options.batch_size, "lr": options.lr, "seed": seed}
+    # Batches and passes are its own: a round has far fewer decisions than a recipe.
+    numbers = {"rounds": options.rounds, "lr": options.lr, "seed": seed}
     return plan.add(
         f"on_policy_seed{seed}",
         *("algengine", "on-policy", "--checkpoint", start, "--work-dir", OUT, "--only", only),
