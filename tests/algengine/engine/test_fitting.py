@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from algengine.engine.fitting import describe_misfit, load_whole, require_same
+from algengine.engine.fitting import describe_misfit, load_whole, require_same, require_some
 from algengine.errors import CheckpointError
 from simengine.errors import ConfigError
 
@@ -36,6 +36,15 @@ def test_only_the_same_tensors_can_be_resumed():
     ):
         with pytest.raises(ConfigError, match="of another model"):
             require_same(state, other)
+
+
+def test_what_a_training_begins_from_has_something_of_the_model():
+    state = Planner().state_dict()
+    require_some(state, Planner(4).state_dict())  # bev_head
+    require_some(state, {"module.head.bias": torch.zeros(3)})
+    for other in ({}, {"head.bias": torch.zeros(4)}, {"a": torch.zeros(3)}):
+        with pytest.raises(ConfigError, match="nothing in the checkpoint of load_from fits"):
+            require_some(state, other)
 
 
 def test_hundreds_of_names_become_a_sentence():

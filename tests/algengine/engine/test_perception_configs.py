@@ -53,7 +53,8 @@ def test_half_of_navtrain_differs_in_split_and_epochs_only():
 def test_a_detector_comes_first_and_on_two_cores_the_encoder_stays():
     whole, first, second = (load_config(f"uniad_demo{end}") for end in ("", "_detect", "_frozen"))
     assert first.load_from.endswith("vadv2_demo/weights.pth")
-    assert whole.load_from == second.load_from == f"experiments/uniad_demo_detect/epoch_{first.train_cfg.max_epochs}.pth"
+    trained = f"experiments/uniad_demo_detect/epoch_{first.train_cfg.max_epochs}.pth"
+    assert whole.load_from == second.load_from == trained
     for config, learns in ((first, {"track_head"}), (second, {"track_head", "map_head"})):
         assert tuple(config.model.frozen) == SENSES and config.map_cache.root
         model = build(config)

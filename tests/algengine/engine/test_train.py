@@ -124,6 +124,12 @@ def test_weights_to_begin_from_are_checked_before_anything_is_made(tiny, tmp_pat
     assert not (tmp_path / "work").exists()
 
 
+def test_weights_of_which_nothing_fits_are_one_sentence(tiny, tmp_path, capsys):
+    torch.save({"state_dict": {"a": torch.zeros(9)}}, tmp_path / "start.pth")
+    assert main([*tiny, "--cfg-options", f"load_from={tmp_path / 'start.pth'}"]) == 1
+    assert "nothing in the checkpoint of load_from fits" in capsys.readouterr().err.strip().splitlines()[-1]
+
+
 def test_weights_to_begin_from_are_looked_for_below_the_root(tmp_path, monkeypatch):
     (tmp_path / "ckpts").mkdir()
     torch.save({"state_dict": {"a": torch.zeros(1)}}, tmp_path / "ckpts" / "start.pth")

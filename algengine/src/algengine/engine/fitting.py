@@ -1,9 +1,9 @@
-"""Whether a checkpoint belongs to a model: all of it to answer with, exactly it to go on with."""
+"""Whether a checkpoint belongs to a model: all of it to answer with, exactly it to go on with, some to begin from."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from mmengine.model import is_model_wrapper
@@ -48,6 +48,24 @@ def require_same(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> No
             f"the checkpoint is of another model, {len(wrong)} tensors such as {wrong[0]} differ: resume with the "
             "config it was trained with, or start anew from its weights with load_from"
         )
+
+
+def require_some(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> None:
+    """Check that weights to begin from have at least one tensor of the model.
+
+    Raises:
+        ConfigError: they have none, and the training would begin from nothing.
+    """
+    if not any(ours[name].shape == tensor.shape for name, tensor in _unwrapped(theirs) if name in ours):
+        raise ConfigError(
+            f"nothing in the checkpoint of load_from fits the model, got tensors such as {next(iter(theirs), None)}, "
+            f"expected such as {next(iter(ours))}: give weights of such a model, or load_from=None"
+        )
+
+
+def _unwrapped(state: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+    """Yield names and tensors; MMEngine too takes the names of a model in a wrapper."""
+    yield from ((name.removeprefix("module."), tensor) for name, tensor in state.items())
 
 
 def describe_misfit(error: RuntimeError) -> str:

@@ -11,7 +11,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
-from algengine.engine.fitting import require_same
+from algengine.engine.fitting import require_same, require_some
 from algengine.engine.weights import load_checkpoint
 from algengine.errors import CheckpointError
 from algengine.registry import HOOKS
@@ -67,10 +67,11 @@ class ResumableCheckpointHook(Hook):
             self._due = True
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Check that model and iterations are those of the run that goes on."""
-        if not runner._resume:
-            return
+        """Check that model and iterations are those of the run that goes on, or that weights begin something."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        if not runner._resume:
+            require_some(model.state_dict(), checkpoint["state_dict"])
+            return
         require_same(model.state_dict(), checkpoint["state_dict"])
         meta, ours = checkpoint["meta"], len(runner.train_dataloader)
         theirs = meta.get("iterations_per_epoch", ours)

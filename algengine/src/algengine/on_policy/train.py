@@ -124,8 +124,11 @@ def train_on_policy(
         log.append({"round": number, "scenarios": [world.tokens[s] for s in scenarios], **row, **values})
         progress(log[-1])
         save_state(state, number + 1, learning, optimizer, log, key)
-    summary = {"config": asdict(config), "world": world.describe(), "log": log}
-    write_atomically(work_dir / SUMMARY_NAME, (json.dumps(summary, indent=1) + "\n").encode())
+    rows = [{key: _known(value) for key, value in row.items()} for row in log]
+    summary = {"config": asdict(config), "world": world.describe(), "log": rows}
+    write_atomically(
+        work_dir / SUMMARY_NAME, (json.dumps(summary, indent=1, allow_nan=False) + "\n").encode()
+    )
     metadata = base.metadata | {"cameras": list(base.cameras), "on_policy": asdict(config.objective)}
     return export_student(student, model, base.state_dict, metadata, work_dir)
 
@@ -169,6 +172,11 @@ def _learn(
     numbers = numbers_of(dict(zip(names, means, strict=True)), step)
     check_finite(learning, step)
     return numbers
+
+
+def _known(value: object) -> object:
+    """Return a value of the log, None for a mean over nothing."""
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _seed(seed: int, number: int) -> int:

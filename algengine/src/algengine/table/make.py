@@ -76,10 +76,13 @@ def _notes(options: TableOptions, tables: dict) -> list[str]:
             f"Trainings per row: {options.seeds}, {options.steps} updates of {options.batch_size} decisions each."
         )
     if ON_POLICY.name in rows:
-        notes.append(f"On-policy trainings: {options.seeds}, {options.rounds} rounds of driving and updates each.")
+        notes.append(
+            f"On-policy trainings: {options.seeds}, {options.rounds} rounds of driving and updates each."
+        )
     if any(row.variants for row in rows.values()):
         notes.append(
-            "The full recipe learns in variants made by a rule (tracks shifted in time), not by a learned behaviour model."
+            "The full recipe learns in variants made by a rule (tracks shifted in time), not by a learned behaviour "
+            "model."
         )
     if options.test_scenarios < FEW:
         notes.append(f"Fewer than {FEW} test scenarios per split: intervals are too narrow.")
