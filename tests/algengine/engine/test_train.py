@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -130,6 +132,20 @@ def test_weights_of_which_nothing_fits_are_one_sentence(tiny, tmp_path, capsys):
     assert "nothing in the checkpoint of load_from fits" in capsys.readouterr().err.strip().splitlines()[-1]
 
 
+def test_two_trainings_do_not_share_a_work_dir(tiny, tmp_path, capsys):
+    (tmp_path / "work").mkdir()
+    hold = (
+        "import sys\nfrom pathlib import Path\nfrom simengine.files.owner import sole_owner\n"
+        "with sole_owner(Path(sys.argv[1])):\n    print(flush=True)\n    sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", hold, str(tmp_path / "work")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        assert main(tiny) == 1
+        assert "another process works in" in capsys.readouterr().err.strip().splitlines()[-1]
+        other.stdin.close()
+
+
 def test_weights_to_begin_from_are_looked_for_below_the_root(tmp_path, monkeypatch):
     (tmp_path / "ckpts").mkdir()
     torch.save({"state_dict": {"a": torch.zeros(1)}}, tmp_path / "ckpts" / "start.pth")
@@ -154,7 +170,8 @@ def test_a_finished_training_is_not_lost_to_one_that_begins(tiny, tmp_path, caps
     kept.write_bytes(b"hours of work")
     assert main(tiny) == 1
     assert "--overwrite" in capsys.readouterr().err.strip().splitlines()[-1]
-    assert [path.name for path in kept.parent.iterdir()] == [kept.name]
+    assert {path.name for path in kept.parent.iterdir()} == {".lock", kept.name}
+    assert kept.read_bytes() == b"hours of work"
     assert main([*tiny, "--overwrite"]) == 0
     assert [path.name for path in kept.parent.glob("*.pth")] == ["epoch_1.pth"]
 

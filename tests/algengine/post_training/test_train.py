@@ -173,7 +173,7 @@ def test_a_damaged_state_says_which_file_to_delete(config, base, tmp_path, conte
     ) as caught:
         post_train(config, base, tmp_path)
     assert "\n" not in str(caught.value)
-    assert [path.name for path in tmp_path.iterdir()] == ["state.pth"]
+    assert {path.name for path in tmp_path.iterdir()} == {".lock", "state.pth"}
 
 
 def test_a_published_checkpoint_may_be_the_base(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -15,6 +16,7 @@ from algengine.engine.runner import PlannerRunner, building
 from algengine.engine.saving import LAST_CHECKPOINT, checkpoints, newest_checkpoint
 from algengine.engine.switches import apply_switches
 from algengine.engine.weights import load_checkpoint
+from algengine.engine.work_dir import work_dir_of
 from simengine.errors import ConfigError
 
 AUTO = "auto"
@@ -56,28 +58,33 @@ def train(
 
     Raises:
         ConfigError: a value of the config does not fit, device, launcher or weights to begin from are not there, or the
-            work dir is that of an earlier training.
+            work dir is that of an earlier training or another process trains in it.
         CheckpointError: the checkpoint to resume from or to begin from is missing or broken.
     """
     chosen = join_processes(launcher, choose_device(device))
     try:
         config.work_dir, config.device, config.launcher = str(work_dir), str(chosen), launcher
         _choose_start(config, Path(work_dir), resume)
-        if resume is None:
-            _require_fresh(Path(work_dir), overwrite)
-        # Build our registries' locations before names are looked up.
-        registry.MODELS.import_from_location()
-        if chosen.type == "cuda":
-            torch.backends.cuda.matmul.allow_tf32 = True
-            torch.backends.cudnn.allow_tf32 = True
-        with building():
-            apply_switches(config)
-            use_map_cache(config, chosen)
-        PlannerRunner.from_cfg(config).train()
+        with work_dir_of(Path(work_dir)) if ranks()[0] == 0 else nullcontext():
+            if resume is None:
+                _require_fresh(Path(work_dir), overwrite)
+            _run(config, chosen)
     finally:
         leave_processes()
     last = Path(work_dir) / LAST_CHECKPOINT
     return Path(last.read_text().strip())
+
+
+def _run(config: Config, device: torch.device) -> None:
+    # Build our registries' locations before names are looked up.
+    registry.MODELS.import_from_location()
+    if device.type == "cuda":
+        torch.backends.cuda.matmul.allow_tf32 = True
+        torch.backends.cudnn.allow_tf32 = True
+    with building():
+        apply_switches(config)
+        use_map_cache(config, device)
+    PlannerRunner.from_cfg(config).train()
 
 
 def _choose_start(config: Config, work_dir: Path, resume: str | None) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from algengine.engine.work_dir import work_dir_of
 from algengine.on_policy.collect import Experience, collect, taken
 from algengine.on_policy.eyes import Eyes
 from algengine.on_policy.world import World
@@ -25,7 +26,7 @@ from algengine.post_training.objective import ExpectationObjective
 from algengine.post_training.recipe import DataConfig
 from algengine.post_training.schedule import learning_rate
 from algengine.post_training.train import SUMMARY_NAME, check_finite, numbers_of, update
-from algengine.post_training.training_state import STATE_NAME, load_state, open_work_dir, save_state
+from algengine.post_training.training_state import STATE_NAME, load_state, save_state
 from simengine.errors import ConfigError
 from simengine.files.atomic import write_atomically
 
@@ -98,10 +99,21 @@ def train_on_policy(
         progress: see `Progress`.
 
     Raises:
-        ConfigError: the loss is no number any more, or `work_dir` cannot be written.
+        ConfigError: the loss is no number any more, or `work_dir` cannot be written or another process trains in it.
         CheckpointError: the state in `work_dir` belongs to another run.
     """
-    work_dir = open_work_dir(Path(work_dir))
+    with work_dir_of(Path(work_dir)) as folder:
+        return _train(config, base, world, folder, device, progress)
+
+
+def _train(
+    config: OnPolicyConfig,
+    base: BasePlanner,
+    world: World,
+    work_dir: Path,
+    device: torch.device | str,
+    progress: Progress,
+) -> Path:
     key = _key(config, base, world)
     reference = base.build().to(device)
     eyes = Eyes(reference, base.cameras, device)

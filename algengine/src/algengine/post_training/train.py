@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from algengine.engine.work_dir import work_dir_of
 from algengine.models.layers.precision import mixed_precision
 from algengine.planners.vadv2 import VADv2
 from algengine.post_training.adapt import adapt, count_trainable, only_adapters_in_training
@@ -24,7 +25,7 @@ from algengine.post_training.feature_cache import FeatureCache, planner_key
 from algengine.post_training.recipe import select_decisions
 from algengine.post_training.runs import Decision
 from algengine.post_training.schedule import learning_rate, num_steps
-from algengine.post_training.training_state import STATE_NAME, load_state, open_work_dir, save_state
+from algengine.post_training.training_state import STATE_NAME, load_state, save_state
 from simengine.errors import ConfigError
 from simengine.files.atomic import write_atomically
 
@@ -69,12 +70,24 @@ def post_train(
         progress: see `Progress`.
 
     Raises:
-        ConfigError: the loss is no number any more, the config asks for nothing, or `work_dir` cannot be written.
+        ConfigError: the loss is no number any more, the config asks for nothing, or `work_dir` cannot be written or
+            another process trains in it.
     """
     if torch.device(device).type == "cuda":
         torch.backends.cuda.matmul.allow_tf32 = True
     decisions = select_decisions(config.data, base.vocabulary.key)
-    work_dir = open_work_dir(Path(work_dir))
+    with work_dir_of(Path(work_dir)) as folder:
+        return _train(config, base, decisions, folder, device, progress)
+
+
+def _train(
+    config: PostTrainingConfig,
+    base: BasePlanner,
+    decisions: list[Decision],
+    work_dir: Path,
+    device: torch.device | str,
+    progress: Progress,
+) -> Path:
     prepared = prepare(config, base, decisions, device, progress)
     student, batches, schedule = prepared.student, prepared.batches, config.schedule
     total = num_steps(schedule, batches.per_epoch)

@@ -6,7 +6,6 @@ So a resumed run equals one that was not interrupted.
 from __future__ import annotations
 
 import io
-import os
 from pathlib import Path
 
 import torch
@@ -14,27 +13,9 @@ from torch import nn
 
 from algengine.engine.weights import load_checkpoint
 from algengine.errors import CheckpointError
-from simengine.errors import ConfigError
 from simengine.files.atomic import write_atomically
 
 STATE_NAME = "state.pth"
-
-
-def open_work_dir(folder: Path) -> Path:
-    """Make the folder of a run, before hours of work for it, and return it.
-
-    Raises:
-        ConfigError: nothing can be written there.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(
-            f"the work dir {folder} cannot be made ({error.strerror}), expected a folder: give another --work-dir"
-        ) from None
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise ConfigError(f"the work dir {folder} cannot be written to: give another --work-dir")
-    return folder
 
 
 def save_state(

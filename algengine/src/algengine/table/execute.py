@@ -7,23 +7,22 @@ folder: the commands go on from what they find there.
 from __future__ import annotations
 
 import ctypes
-import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from algengine.table.budget import Budget
 from algengine.table.code import code_digest
 from algengine.table.stage import Stage
-from simengine.errors import ConfigError, SimEngineError
+from simengine.errors import SimEngineError
 from simengine.files.atomic import write_atomically
+from simengine.files.owner import sole_owner
 
 _DIE_WITH_PARENT = 1
 _POLL = 0.05
@@ -73,7 +72,7 @@ def run_stages(
     """
     for folder in ("stages", "logs"):
         (root / folder).mkdir(parents=True, exist_ok=True)
-    with _sole_owner(root):
+    with sole_owner(root):
         waiting = []
         for stage in stages:
             if is_done(stage, root):
@@ -150,15 +149,3 @@ def _stop(processes: Sequence[subprocess.Popen]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-@contextmanager
-def _sole_owner(root: Path) -> Iterator[None]:
-    with (root / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConfigError(
-                f"another process makes the table in {root}, expected none: wait for it, or give another --work-dir"
-            ) from None
-        yield
