@@ -122,7 +122,7 @@ class RunConfig:
 
     Attributes:
         split: a built-in split (demo, common_train, ...) or a folder below `scenario_root`.
-        scenario_root: where converted splits are.
+        scenario_root: where converted splits are; a split with the name of a built-in one is never looked for there.
         num_scenarios: the first so many, None for all; built-in splits but demo go on beyond their default size.
         model_name: label of the ego policy in paths.
         output_dir: where results go; None for experiments/closed_loop_exps/<model_name>/<split>_<traffic>.
