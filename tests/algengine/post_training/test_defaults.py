@@ -31,7 +31,7 @@ def test_on_policy_training_has_what_recipes_have_but_imitation():
     assert ours.objective == replace(RECIPE.objective, imitation_weight=0.0)
     assert ours.adapters == RECIPE.adapters
     schedule = RECIPE.schedule
-    assert (ours.lr, ours.batch_size, ours.clip) == (schedule.lr, schedule.batch_size, schedule.clip)
+    assert (ours.lr, ours.clip) == (schedule.lr, schedule.clip)
 
 
 def test_the_command_on_policy_has_the_defaults_of_its_config():

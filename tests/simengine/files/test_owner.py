@@ -15,7 +15,8 @@ from pathlib import Path
 from simengine.files.owner import sole_owner
 with sole_owner(Path(sys.argv[1])):
     child = os.fork()
-    print(child, flush=True)
+    if child:
+        print(child, flush=True)
     time.sleep(600)
 """
 
