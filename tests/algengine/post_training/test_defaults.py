@@ -26,7 +26,7 @@ def test_recipes_have_the_default_objective_and_imitate_a_little():
     assert RECIPE.objective == ExpectationObjective(imitation_weight=0.1)
 
 
-def test_on_policy_training_has_what_recipes_have_but_imitation():
+def test_on_policy_training_has_what_recipes_have_but_imitation_and_batches():
     ours = OnPolicyConfig()
     assert ours.objective == replace(RECIPE.objective, imitation_weight=0.0)
     assert ours.adapters == RECIPE.adapters
