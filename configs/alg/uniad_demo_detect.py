@@ -1,4 +1,4 @@
-# The detector that UniAD's perception stage at reduced size begins with: single frames, nobody is followed; for two CPU cores.
+# The detector that UniAD's perception stage at reduced size begins with: single frames, nobody is followed.
 _base_ = ['./uniad_demo_frozen.py']
 
 model = dict(map_head=None, track_head=dict(life_cycle=dict(birth=1.0, keep=1.0)))

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from algengine.table.make import _notes
+from algengine.table.options import TableOptions
 from table_factories import TINY, write_tiny_weights
 
 pytestmark = [pytest.mark.mm, pytest.mark.slow]
@@ -24,6 +26,16 @@ def start(work: Path, weights: Path) -> subprocess.Popen:
 
 def num_done(work: Path) -> int:
     return len(list(work.glob("stages/*.done.json")))
+
+
+def test_notes_tell_of_the_rows_that_are_there():
+    every, on_policy = (
+        " ".join(_notes(TableOptions(Path("weights.pth"), rows=rows), {})) for rows in ((), ("on_policy",))
+    )
+    assert "2000 updates of 48 decisions" in every and "variants made by a rule" in every
+    assert "On-policy" not in every
+    assert "30 rounds of driving" in on_policy
+    assert "updates of 48" not in on_policy and "variants" not in on_policy
 
 
 @pytest.fixture(scope="module")

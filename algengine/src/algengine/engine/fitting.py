@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from mmengine.model import is_model_wrapper
@@ -56,16 +56,13 @@ def require_some(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> No
     Raises:
         ConfigError: they have none, and the training would begin from nothing.
     """
-    if not any(ours[name].shape == tensor.shape for name, tensor in _unwrapped(theirs) if name in ours):
+    # MMEngine, too, takes the names of a model in a wrapper.
+    names = {name.removeprefix("module."): name for name in theirs}
+    if not any(ours[name].shape == theirs[names[name]].shape for name in names.keys() & ours.keys()):
         raise ConfigError(
             f"nothing in the checkpoint of load_from fits the model, got tensors such as {next(iter(theirs), None)}, "
             f"expected such as {next(iter(ours))}: give weights of such a model, or load_from=None"
         )
-
-
-def _unwrapped(state: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
-    """Yield names and tensors; MMEngine too takes the names of a model in a wrapper."""
-    yield from ((name.removeprefix("module."), tensor) for name, tensor in state.items())
 
 
 def describe_misfit(error: RuntimeError) -> str:

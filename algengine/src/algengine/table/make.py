@@ -70,16 +70,16 @@ def _notes(options: TableOptions, tables: dict) -> list[str]:
         "Open loop: score of the chosen plan, mean over all decisions of the logged drive. Closed loop: one drive per "
         f"scenario, traffic {options.traffic}.",
     ]
-    rows = {row.name: row for row in choose_rows(options.rows) if row.name in tables}
-    if any(row.config for row in rows.values()):
+    rows = choose_rows(options.rows)
+    if any(row.config for row in rows):
         notes.append(
             f"Trainings per row: {options.seeds}, {options.steps} updates of {options.batch_size} decisions each."
         )
-    if ON_POLICY.name in rows:
+    if ON_POLICY in rows:
         notes.append(
             f"On-policy trainings: {options.seeds}, {options.rounds} rounds of driving and updates each."
         )
-    if any(row.variants for row in rows.values()):
+    if any(row.variants for row in rows):
         notes.append(
             "The full recipe learns in variants made by a rule (tracks shifted in time), not by a learned behaviour "
             "model."
